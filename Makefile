@@ -1,0 +1,45 @@
+# make demo · make test · make bench · make lint: each works on a fresh clone, again and again.
+# All that is needed is python3 (3.11 or later, with venv), make and a C compiler.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.PHONY: demo test test-slow bench lint clean help
+
+help:
+	@echo "make demo       train on Bach chorales for two minutes, write demo/bach.{mid,wav,png}"
+	@echo "make test       run the test suite"
+	@echo "make test-slow  run the slow tests"
+	@echo "make bench      measure the figures of docs/benchmarks.md"
+	@echo "make lint       ruff, mypy and the floors of the architecture"
+
+demo: $(INSTALLED)
+	$(BIN)/rnnmusic demo --output demo
+
+test: $(INSTALLED)
+	$(BIN)/python -m pytest -m "not slow"
+
+test-slow: $(INSTALLED)
+	$(BIN)/python -m pytest -m slow
+
+bench: $(INSTALLED)
+	$(BIN)/python benchmarks/roll_speed.py
+	$(BIN)/python benchmarks/nade.py
+
+lint: $(INSTALLED)
+	$(BIN)/pre-commit run --all-files
+
+$(INSTALLED): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "rnnmusic needs Python 3.11 or later: make PYTHON=python3.12 ..." >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { \
+	  echo "python3 can't make virtual environments here: install python3-venv." >&2; exit 1; }
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt pip
+	$(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt \
+	  --editable '.[scores,tensorboard]' --group dev
+	@touch $@
+
+clean:
+	rm -rf $(VENV) demo .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,78 @@
+"""`rnnmusic evaluate`: likelihood of a corpus under a checkpoint, in every common convention."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from rnnmusic_cli.console import out, say, say_json
+
+
+def evaluate(
+    checkpoint: Annotated[str, typer.Argument(help="A checkpoint, a run, or a shipped model.")],
+    corpus: Annotated[
+        Path,
+        typer.Argument(help="A store of `corpus build`, or a benchmark .npz.", metavar="STORE"),
+    ],
+    split: Annotated[
+        list[str] | None, typer.Option(help="train, valid or test; may be repeated.")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    threads: Annotated[int, typer.Option(min=1, help="torch threads.")] = 1,
+) -> None:
+    """Print the negative log-likelihood in nats per step: frame of a roll, or note.
+
+    Pooled: all steps of all sequences together. Per sequence: the mean of the sequences' means.
+    """
+    import torch
+
+    from rnnmusic import checkpoint as checkpoints
+    from rnnmusic.corpus import Corpus
+    from rnnmusic.errors import InputError, UsageError
+    from rnnmusic.training.evaluation import evaluate as likelihood
+
+    torch.set_num_threads(threads)
+    opened = Corpus.open(corpus)
+    generator = checkpoints.load(checkpoint).generator
+    if generator.encoding.sizes != opened.encoding.sizes:
+        raise InputError(
+            f"{checkpoint} speaks {generator.encoding}, but {corpus} holds {opened.encoding}; "
+            "build the corpus with the checkpoint's encoding."
+        )
+    names = split or ["train", "valid", "test"]
+    unknown = [name for name in names if name not in opened.splits]
+    if unknown:
+        raise UsageError(f"There is no split {unknown[0]!r}; choose train, valid or test.")
+    figures = {
+        name: asdict(likelihood(generator, opened.splits[name]))
+        for name in names
+        if split or len(opened.splits[name])
+    }
+    if json:
+        say_json(figures)
+    else:
+        _print(figures)
+
+
+def _print(figures: dict[str, dict[str, Any]]) -> None:
+    kinds = {row["kind"] for row in figures.values()}
+    say(f"Negative log-likelihood in nats per step ({', '.join(sorted(kinds))}; lower is better)")
+    table = Table(box=None, pad_edge=False)
+    table.add_column("split")
+    for heading in ("pooled", "per sequence", "pooled, no step 0", "per sequence, no step 0"):
+        table.add_column(heading, justify="right")
+    table.add_column("sequences", justify="right")
+    table.add_column("steps", justify="right")
+    for name, row in figures.items():
+        values = [row["pooled"], row["per_sequence"]]
+        values += [row["pooled_without_step_0"], row["per_sequence_without_step_0"]]
+        table.add_row(name, *map(_nats, values), str(row["sequences"]), str(row["steps"]))
+    out.print(table)
+
+
+def _nats(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4f}"

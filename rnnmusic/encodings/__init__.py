@@ -1,0 +1,58 @@
+"""Music as steps that a network reads and writes: piano-roll frames, or whole notes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
+
+from rnnmusic.encodings.events import NoteEvents
+from rnnmusic.encodings.pianoroll import PianoRoll
+from rnnmusic.encodings.protocol import (
+    Encoded,
+    Encoding,
+    LiveDecoder,
+    LiveEncoder,
+    NoteMessage,
+    Steps,
+)
+from rnnmusic.errors import UsageError
+
+ENCODINGS: dict[str, type[Encoding]] = {kind.name: kind for kind in (PianoRoll, NoteEvents)}
+
+
+def from_config(config: Mapping[str, Any]) -> Encoding:
+    """Build an encoding from {"name": ..., field: value, ...}; the inverse of `to_config`.
+
+    Fields left out take their defaults. UsageError names an unknown name or key and lists the
+    known ones; a field's value is checked by the encoding itself.
+    """
+    if not isinstance(config, Mapping):
+        raise UsageError(
+            f"An encoding's configuration is {config!r}; it must be a table with a name."
+        )
+    options = dict(config)
+    name = options.pop("name", None)
+    if not isinstance(name, str) or name not in ENCODINGS:
+        known = ", ".join(sorted(ENCODINGS))
+        raise UsageError(f"There is no encoding named {name!r}; choose one of {known}.")
+    keys = [field.name for field in fields(ENCODINGS[name])]  # type: ignore[arg-type]
+    if unknown := [key for key in options if key not in keys]:
+        raise UsageError(
+            f"The {name} encoding has no option {unknown[0]!r}; it knows {', '.join(keys)}."
+        )
+    return ENCODINGS[name](**options)
+
+
+__all__ = [
+    "ENCODINGS",
+    "Encoded",
+    "Encoding",
+    "LiveDecoder",
+    "LiveEncoder",
+    "NoteEvents",
+    "NoteMessage",
+    "PianoRoll",
+    "Steps",
+    "from_config",
+]

@@ -1,0 +1,166 @@
+"""Between ticks and a grid of equal steps: what every symbolic encoding shares.
+
+Times are rounded to the nearest step, halves up. A pitch sounds while any of its notes does, and
+every onset strikes it anew. That rule needs no pairing of overlapping notes, so a stream of note
+messages and a table of notes mean the same, and the result never has two notes of one pitch at
+once.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rnnmusic.errors import InputError, UsageError
+from rnnmusic.score import METRE, NOTE, TEMPO, Score, Table, Track, sort_notes
+
+MAX_STEPS = 2_000_000  # 69 hours of sixteenths at 120 bpm: more is a broken or hostile file
+STEP_BITS = 21  # 2 ** 21 > MAX_STEPS
+STEP_MASK = (1 << STEP_BITS) - 1
+
+Ints = NDArray[np.int64]
+
+
+class GridNotes(NamedTuple):
+    """Notes in the range, on the grid: equal-length int64 columns in no order.
+
+    pitch counts from the lowest pitch; every end_step is past its start_step.
+    """
+
+    pitch: Ints
+    start_step: Ints
+    end_step: Ints
+    velocity: Ints
+    left_out: dict[str, int]
+
+
+def nearest_step(time_quarters: float, steps_per_quarter: int) -> int:
+    """Step nearest to a time, halves up; a float just below a half counts as the half.
+
+    Ticks are at least 1/32767 of a quarter apart, so the allowance never moves a time that a
+    score can hold: live and whole-piece encoders round alike.
+    """
+    return math.floor(time_quarters * steps_per_quarter + 0.5 + 1e-6)
+
+
+def _steps_of(ticks: Ints, ticks_per_quarter: int, steps_per_quarter: int) -> Ints:
+    return (ticks * (2 * steps_per_quarter) + ticks_per_quarter) // (2 * ticks_per_quarter)
+
+
+def grid_notes(
+    score: Score, steps_per_quarter: int, lowest_pitch: int, highest_pitch: int
+) -> GridNotes:
+    """The score's pitched notes on the grid, at least one step long each.
+
+    InputError when none is left or the piece is longer than MAX_STEPS.
+    """
+    parts = [t.notes for t in score.tracks if not t.is_drum]
+    notes: Table = parts[0] if len(parts) == 1 else np.concatenate([np.empty(0, NOTE), *parts])
+    left_out: dict[str, int] = {}
+    if drums := score.note_count - len(notes):
+        left_out["drum notes"] = drums
+    pitch = notes["pitch"].astype(np.int64) - lowest_pitch
+    start, end = notes["start_tick"].astype(np.int64), notes["end_tick"].astype(np.int64)
+    velocity = notes["velocity"]
+    if len(notes) and (pitch.min() < 0 or pitch.max() > highest_pitch - lowest_pitch):
+        inside = (pitch >= 0) & (pitch <= highest_pitch - lowest_pitch)
+        pitch, start, end, velocity = pitch[inside], start[inside], end[inside], velocity[inside]
+        left_out["pitches out of range"] = len(notes) - len(pitch)
+    if not len(pitch):
+        reasons = " and ".join(f"{count} {reason}" for reason, count in left_out.items())
+        raise InputError(
+            f"The score {score.name!r} has {reasons or 'no notes'} and nothing else; "
+            f"at least one pitched note within {lowest_pitch}..{highest_pitch} is wanted."
+        )
+    first, last = int(start.min()), max(int(end.max()), int(start.max()))
+    if first < 0 or last * steps_per_quarter >= MAX_STEPS * score.ticks_per_quarter:
+        raise InputError(
+            f"The score {score.name!r} has notes from tick {first} to {last}, at "
+            f"{score.ticks_per_quarter} ticks per quarter; times must be positive and at most "
+            f"{MAX_STEPS // steps_per_quarter} quarters: check the file."
+        )
+    start = _steps_of(start, score.ticks_per_quarter, steps_per_quarter)
+    end = _steps_of(end, score.ticks_per_quarter, steps_per_quarter)
+    end = np.maximum(end, start + 1)
+    return GridNotes(pitch, start, end, velocity.astype(np.int64), left_out)
+
+
+class Spans(NamedTuple):
+    """Stretches of sound of one pitch each, disjoint, sorted by pitch, then start."""
+
+    pitch: Ints
+    start_step: Ints
+    end_step: Ints
+    first: Ints  # where each span's notes begin among the sorted notes
+
+
+def pack(notes: GridNotes) -> Ints:
+    """Each note as one integer, pitch | start | end: sorting these is far faster than rows."""
+    return (((notes.pitch << STEP_BITS) | notes.start_step) << STEP_BITS) | notes.end_step
+
+
+def spans(packed: Ints, *, restrike: bool) -> Spans:
+    """Unite the notes of each pitch, given sorted and packed.
+
+    A new span begins at every onset (restrike), or only out of silence.
+    """
+    onset = packed >> STEP_BITS  # pitch | start
+    # pitch | latest end so far: the pitch bits restart the running maximum at each new pitch.
+    reach = np.maximum.accumulate((onset & ~STEP_MASK) | (packed & STEP_MASK))
+    opens = np.ones(len(packed), dtype=np.bool_)
+    np.greater(onset[1:], onset[:-1] if restrike else reach[:-1], out=opens[1:])
+    first = np.flatnonzero(opens)
+    start = onset[first]
+    end = reach[np.append(first[1:], len(packed)) - 1]
+    if restrike:  # a higher pitch starts beyond every end of this one
+        np.minimum(end[:-1], start[1:], out=end[:-1])
+    return Spans(start >> STEP_BITS, start & STEP_MASK, end & STEP_MASK, first)
+
+
+def bar_lines(score: Score, steps_per_quarter: int, until_step: int) -> Ints:
+    """Distinct steps of the bar lines, from 0 to beyond `until_step`, following the metres."""
+    until_tick = (until_step + 1) * score.ticks_per_quarter // steps_per_quarter + 1
+    numerator = score.metres["numerator"].astype(np.int64)
+    denominator = score.metres["denominator"].astype(np.int64)
+    # A bar shorter than a step says nothing on the grid, and a broken file may hold millions.
+    told = 4 * numerator * steps_per_quarter >= denominator
+    told &= score.metres["tick"] <= until_tick
+    metres = np.asarray(score.metres[told], dtype=METRE)
+    ticks = replace(score, metres=metres).bar_starts(until_tick)
+    return np.unique(_steps_of(ticks, score.ticks_per_quarter, steps_per_quarter))
+
+
+def make_score(
+    pitch: Ints,
+    start_step: Ints,
+    end_step: Ints,
+    velocity: Ints | int,
+    *,
+    steps_per_quarter: int,
+    tempo_bpm: float,
+    program: int,
+) -> Score:
+    """A one-track score of notes on the grid; UsageError for an unplayable tempo or program."""
+    microseconds = 6e7 / tempo_bpm if tempo_bpm > 0 else math.inf
+    if not 0.5 < microseconds < 0xFFFFFF:  # SMF stores the tempo in 24 bits
+        raise UsageError(f"A tempo of {tempo_bpm} bpm was asked for; MIDI files hold 3.6 to 6e7.")
+    if not 0 <= program <= 127:
+        raise UsageError(f"Program {program} was asked for; General MIDI has 0 to 127.")
+    ticks_per_quarter = _ticks_per_quarter(steps_per_quarter)
+    ticks_per_step = ticks_per_quarter // steps_per_quarter
+    notes = np.empty(len(pitch), dtype=NOTE)
+    notes["start_tick"] = start_step * ticks_per_step
+    notes["end_tick"] = end_step * ticks_per_step
+    notes["pitch"], notes["velocity"] = pitch, velocity
+    tempo = np.array([(0, round(microseconds))], dtype=TEMPO)
+    track = Track(notes=sort_notes(notes), program=program)
+    return Score(ticks_per_quarter=ticks_per_quarter, tracks=(track,), tempos=tempo)
+
+
+def _ticks_per_quarter(steps_per_quarter: int) -> int:
+    """The multiple of the grid nearest to the customary 480."""
+    return steps_per_quarter * max(1, round(480 / steps_per_quarter))

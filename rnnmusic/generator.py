@@ -1,0 +1,124 @@
+"""Generator: an encoding, a recurrent network and a head that together model music step by step."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from rnnmusic import heads, recurrent
+from rnnmusic.embeddings import StepEmbedding
+from rnnmusic.encodings.protocol import Encoding
+from rnnmusic.recurrent.protocol import State
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """The recurrent network and what feeds it."""
+
+    name: str = "gru"  # a key of recurrent.RECURRENT
+    size: int = 256  # units per layer
+    layers: int = 1
+    embedding_size: int = 32  # per factor of a categorical step; binary steps enter as they are
+    dropout: float = 0.0  # probability of dropping an input or output of a layer
+    variational: bool = False  # one dropout mask per sequence (Gal and Ghahramani 2015)
+    learned_initial_state: bool = False
+    forget_bias: float | None = None  # effective bias of an LSTM's forget gate; None: its own
+
+
+@dataclass(frozen=True)
+class HeadConfig:
+    """The distribution of the next step."""
+
+    name: str = "nade"  # a key of heads.HEADS
+    width: int | None = None  # hidden units inside the head (nade, categorical); None: its own
+
+
+@dataclass(frozen=True)
+class GeneratorConfig:
+    """All that rebuilds a generator, weights apart. JSON-able through `to_dict`."""
+
+    encoding: Encoding
+    model: ModelConfig = field(default_factory=ModelConfig)
+    head: HeadConfig = field(default_factory=HeadConfig)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain dictionaries, as `from_dict` reads them."""
+        return {
+            "encoding": self.encoding.to_config(),
+            "model": asdict(self.model),
+            "head": asdict(self.head),
+        }
+
+
+class Generator(nn.Module):
+    """p(step_t | steps before t, clock_t): embedding -> recurrent -> head.
+
+    Shapes: steps (B, T, F) int64 of `encoding.sizes`, clock (B, T, C) int64 of
+    `encoding.clock_sizes`, hidden (B, T, recurrent.output_size).
+    """
+
+    def __init__(self, config: GeneratorConfig) -> None:
+        super().__init__()
+        encoding, model, head = config.encoding, config.model, config.head
+        self.config = config
+        self.encoding = encoding
+        self.embedding = StepEmbedding(
+            encoding.sizes, encoding.clock_sizes, embedding_size=model.embedding_size
+        )
+        self.recurrent = recurrent.build(
+            model.name,
+            self.embedding.output_size,
+            model.size,
+            layers=model.layers,
+            dropout=model.dropout,
+            variational=model.variational,
+            learned_initial_state=model.learned_initial_state,
+            **_given(forget_bias=model.forget_bias),
+        )
+        self.head = heads.build(
+            head.name, self.recurrent.output_size, encoding.sizes, **_given(width=head.width)
+        )
+
+    def initial_state(self, batch_size: int) -> State:
+        """The state before the first step, batch_size rows."""
+        return self.recurrent.initial_state(batch_size)
+
+    def forward(
+        self,
+        inputs: Tensor,
+        clock: Tensor,
+        state: State | None = None,
+        reset: Tensor | None = None,
+        lengths: Tensor | None = None,
+    ) -> tuple[Tensor, State]:
+        """What the head needs for each step, from inputs that lag one step behind the targets."""
+        features = self.embedding(inputs, clock)
+        hidden, state = self.recurrent(features, state, reset=reset, lengths=lengths)
+        return hidden, state
+
+    def step(self, previous: Tensor, clock: Tensor, state: State) -> tuple[Tensor, State]:
+        """One step: previous (B, F), clock (B, C), state -> hidden (B, H), state."""
+        return self.recurrent.step(self.embedding(previous, clock), state)
+
+    @property
+    def parameter_count(self) -> int:
+        """Number of trained numbers."""
+        return sum(p.numel() for p in self.parameters())
+
+
+def _given(**options: float | None) -> dict[str, Any]:
+    """Options that only some flavours have: one that isn't given isn't asked for."""
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def build(config: GeneratorConfig, *, seed: int = 0) -> Generator:
+    """A generator with fresh weights: the same seed gives the same weights."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return Generator(config)
+
+
+__all__ = ["Generator", "GeneratorConfig", "HeadConfig", "ModelConfig", "build"]

@@ -1,0 +1,48 @@
+"""Output distributions: what the network says about the next step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from inspect import Parameter, signature
+from typing import Any
+
+from rnnmusic.errors import UsageError
+from rnnmusic.heads.bernoulli import BernoulliHead
+from rnnmusic.heads.categorical import FactoredCategoricalHead
+from rnnmusic.heads.nade import NadeHead
+from rnnmusic.heads.protocol import Controls, Head, Kind
+
+__all__ = [
+    "HEADS",
+    "BernoulliHead",
+    "Controls",
+    "FactoredCategoricalHead",
+    "Head",
+    "Kind",
+    "NadeHead",
+    "build",
+]
+
+#: Each is called with hidden_size, sizes and its own options.
+HEADS: dict[str, Callable[..., Head]] = {
+    "bernoulli": BernoulliHead,
+    "nade": NadeHead,
+    "categorical": FactoredCategoricalHead,
+}
+
+
+def build(name: str, hidden_size: int, sizes: Sequence[int], **options: Any) -> Head:
+    """The head `name` for steps of these sizes.
+
+    options: `width` for nade and categorical. UsageError for an unknown head or option, and for a
+    head that doesn't fit the sizes.
+    """
+    if name not in HEADS:
+        raise UsageError(f"no head is called {name!r}: choose one of {', '.join(HEADS)}")
+    parameters = signature(HEADS[name]).parameters.values()
+    known = [p.name for p in parameters if p.kind is Parameter.KEYWORD_ONLY]
+    for option in options:
+        if option not in known:
+            has = f"it has {', '.join(known)}" if known else "it has none"
+            raise UsageError(f"the {name} head has no option {option!r}: {has}")
+    return HEADS[name](hidden_size, sizes, **options)

@@ -1,0 +1,43 @@
+"""Independent notes: each column of a frame has its own probability, given the past."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Generator as Rng
+from torch import Tensor, nn
+
+from rnnmusic.heads.binary import decision_log_prob, log_odds, refuse_categories, thresholds
+from rnnmusic.heads.protocol import Controls, Head
+
+
+class BernoulliHead(Head):
+    """p(v | h) = product over columns of sigmoid(b + W h), as in Boulanger-Lewandowski et al. 2012.
+
+    Shapes: hidden (..., hidden_size), value (..., F) of 0 and 1. Notes of one frame know the past
+    but not each other.
+    """
+
+    kind = "exact"
+
+    def __init__(self, hidden_size: int, sizes: Sequence[int]) -> None:
+        super().__init__(hidden_size, sizes)
+        refuse_categories("bernoulli", sizes)
+        self.logits = nn.Linear(hidden_size, len(sizes))
+
+    def log_prob(self, hidden: Tensor, value: Tensor) -> Tensor:
+        """Nats of value (..., F) given hidden (..., hidden_size): shape (...)."""
+        frames, values = self._frames(hidden, value)
+        return decision_log_prob(self.logits(frames), values).sum(1).reshape(hidden.shape[:-1])
+
+    @torch.no_grad()
+    def sample(self, hidden: Tensor, controls: Controls, rng: Rng) -> Tensor:
+        """Draw the next steps (B, F), int64, given hidden (B, hidden_size)."""
+        logits: Tensor = self.logits(hidden)
+        return (logits > thresholds(logits.shape, controls, logits, rng)).long()
+
+    @torch.no_grad()
+    def initialise_bias(self, steps: Tensor) -> None:
+        """Start from how often each note sounds in steps (N, F)."""
+        self.logits.bias.copy_(log_odds(steps))

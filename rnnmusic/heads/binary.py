@@ -1,0 +1,52 @@
+"""What heads over 0/1 columns share: the likelihood of a decision, and how one is drawn."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Generator as Rng
+from torch import Tensor
+from torch.nn import functional as F
+
+from rnnmusic.errors import UsageError
+from rnnmusic.heads.protocol import Controls, log_frequencies, uniform
+
+
+def refuse_categories(name: str, sizes: Sequence[int]) -> None:
+    """UsageError unless every column is 0 or 1."""
+    if any(size != 2 for size in sizes):
+        raise UsageError(
+            f"the {name} head is for 0/1 steps and got columns of {tuple(sizes)} values: "
+            "use the categorical head with this encoding"
+        )
+
+
+def decision_log_prob(logits: Tensor, value: Tensor) -> Tensor:
+    """Nats of each 0/1 decision, elementwise; stable for logits of any size."""
+    return F.logsigmoid(torch.where(value.bool(), logits, -logits))
+
+
+def thresholds(shape: Sequence[int], controls: Controls, like: Tensor, rng: Rng) -> Tensor:
+    """What a logit has to exceed for its note to sound: one draw per decision.
+
+    u < sigmoid(logit / temperature) says the same as logit > temperature * log(u / (1 - u)), and
+    top_p says that logits beyond +-temperature * log(top_p / (1 - top_p)) leave nothing to chance.
+    So the controls and the dice are settled before a single logit is known.
+    """
+    draws = uniform(shape, like, rng)  # always drawn: the dice don't depend on the controls
+    if controls.temperature == 0.0:
+        return torch.zeros_like(draws, dtype=like.dtype)
+    certain = math.inf
+    if controls.top_p < 1.0:
+        odds = math.log(controls.top_p) - math.log1p(-controls.top_p)
+        certain = controls.temperature * max(0.0, odds)
+    limits = controls.temperature * torch.logit(draws)
+    return limits.clamp(-certain, certain).to(like.dtype)
+
+
+def log_odds(steps: Tensor) -> Tensor:
+    """Log odds of a 1 in each column of steps (N, F): (F,) float64."""
+    logs = torch.stack(log_frequencies(steps, [2] * steps.shape[1]))
+    return logs[:, 1] - logs[:, 0]

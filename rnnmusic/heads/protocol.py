@@ -1,0 +1,101 @@
+"""What every output distribution offers: a likelihood, samples, and an honest word about both."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import torch
+from torch import Generator as Rng
+from torch import Tensor, nn
+
+from rnnmusic.errors import UsageError
+
+Kind = Literal["exact", "bound", "estimate"]
+
+
+@dataclass(frozen=True)
+class Controls:
+    """How samples are drawn: temperature first, then top_p.
+
+    temperature divides every logit (0: the mode). top_p keeps the smallest set of values whose
+    probability reaches it, per decision: a note that is at least top_p likely always sounds, one
+    whose absence is, never does. UsageError unless temperature >= 0 and 0 < top_p <= 1.
+    """
+
+    temperature: float = 1.0
+    top_p: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.temperature < float("inf"):
+            raise UsageError(f"temperature is {self.temperature}: give a number from 0 up")
+        if not 0.0 < self.top_p <= 1.0:
+            raise UsageError(f"top_p is {self.top_p}: give a number above 0 and at most 1")
+
+
+class Head(nn.Module, ABC):
+    """A distribution over the next step given hidden (..., hidden_size).
+
+    sizes: the number of values of each of the F columns of a step.
+    """
+
+    #: What `log_prob` is: the log-likelihood itself, a lower bound, or an estimate of it.
+    kind: ClassVar[Kind]
+
+    hidden_size: int
+    sizes: tuple[int, ...]
+
+    def __init__(self, hidden_size: int, sizes: Sequence[int]) -> None:
+        super().__init__()
+        if hidden_size < 1 or not sizes or min(sizes) < 1:
+            raise UsageError(
+                f"a head on {hidden_size} units with sizes {sizes}: all must be 1 or more"
+            )
+        self.hidden_size = hidden_size
+        self.sizes = tuple(sizes)
+
+    @abstractmethod
+    def log_prob(self, hidden: Tensor, value: Tensor) -> Tensor:
+        """Nats of value (..., F) given hidden (..., hidden_size): shape (...)."""
+
+    def loss(self, hidden: Tensor, target: Tensor, mask: Tensor) -> Tensor:
+        """Negative log-likelihood in nats, summed over the frames where mask (...) is True."""
+        # Masked frames are dropped, not multiplied by zero: padding costs nothing.
+        return -self.log_prob(hidden[mask], target[mask]).sum()
+
+    @abstractmethod
+    def sample(self, hidden: Tensor, controls: Controls, rng: Rng) -> Tensor:
+        """Draw the next steps (B, F), int64, given hidden (B, hidden_size)."""
+
+    @abstractmethod
+    def initialise_bias(self, steps: Tensor) -> None:
+        """Start from how often each value occurs in steps (N, F), instead of from even odds."""
+
+    def _frames(self, hidden: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
+        """Both without their leading dimensions: (N, hidden_size) and (N, F)."""
+        if hidden.shape[:-1] != value.shape[:-1] or value.shape[-1] != len(self.sizes):
+            raise UsageError(
+                f"hidden {tuple(hidden.shape)} with steps {tuple(value.shape)}: the steps need "
+                f"{len(self.sizes)} columns and the same dimensions before them"
+            )
+        return hidden.reshape(-1, hidden.shape[-1]), value.reshape(-1, value.shape[-1])
+
+
+def log_frequencies(steps: Tensor, sizes: Sequence[int]) -> list[Tensor]:
+    """Log of how often each value occurs in each column of steps (N, F): F tensors (size,).
+
+    Half an occurrence is added to each, so that what never happened stays possible.
+    """
+    counts = [
+        torch.bincount(column.long(), minlength=size).double() + 0.5
+        for column, size in zip(steps.unbind(1), sizes, strict=True)
+    ]
+    return [(count / count.sum()).log() for count in counts]
+
+
+def uniform(shape: Sequence[int], like: Tensor, rng: Rng) -> Tensor:
+    """Numbers in [0, 1) drawn where `rng` lives, so that a seed gives one piece on any device."""
+    drawn = torch.rand(tuple(shape), generator=rng, device=rng.device, dtype=torch.float64)
+    return drawn.to(like.device)

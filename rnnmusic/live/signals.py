@@ -1,0 +1,45 @@
+"""Ending on SIGINT and SIGTERM in good order: stop the music, silence the port, then exit."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from rnnmusic.live.clock import Stop
+
+
+class SignalStop(Stop):
+    """A stop that remembers which signal set it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.signal: signal.Signals | None = None
+
+    @property
+    def exit_code(self) -> int:
+        """What the process should exit with: 128 + the signal (130, 143), or 0 without one."""
+        return 0 if self.signal is None else 128 + self.signal
+
+
+@contextmanager
+def stop_on_signals() -> Iterator[SignalStop]:
+    """Within the block SIGINT and SIGTERM set the stop instead of killing or raising.
+
+    Further signals change nothing, so that an impatient second Ctrl-C can't leave notes sounding.
+    The earlier handlers come back at the end. Main thread only, as Python has it.
+    """
+    stop = SignalStop()
+
+    def handle(number: int, _frame: FrameType | None) -> None:
+        if stop.signal is None:
+            stop.signal = signal.Signals(number)
+        stop.set()
+
+    earlier = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in earlier.items():
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)

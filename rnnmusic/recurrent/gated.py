@@ -1,0 +1,286 @@
+"""The classics: Elman's network, LSTM and GRU, one layer each.
+
+`forward` runs torch's fused kernels, `step` the same equations written out: a fused LSTM takes
+milliseconds for a single step where the plain sums take microseconds. The parameters are torch's:
+blocks of rows per gate, in torch's order, and two biases. These networks count steps, not time:
+`dt` is ignored.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from functools import partial
+from typing import Any, ClassVar, Literal, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from rnnmusic.errors import UsageError
+from rnnmusic.recurrent import segments
+from rnnmusic.recurrent.protocol import Recurrent, State, tree_map, where
+
+
+class RnnState(NamedTuple):
+    """h (B, H): the output of the step before."""
+
+    h: Tensor
+
+
+class GruState(NamedTuple):
+    """h (B, H): the output of the step before."""
+
+    h: Tensor
+
+
+class LstmState(NamedTuple):
+    """h (B, H), the output of the step before, and c (B, H), the memory cells."""
+
+    h: Tensor
+    c: Tensor
+
+
+class GatedLayer(Recurrent):
+    """What the three share: parameters, initial state, resets, lengths, recurrent dropout.
+
+    recurrent_dropout: in training, each call of `forward` draws one mask over the units that the
+    recurrent weights read, the same for all steps and all rows; `step` never drops anything.
+    """
+
+    #: Blocks of rows in the weights.
+    gates: ClassVar[int]
+    #: The NamedTuple of this flavour's states.
+    state_type: ClassVar[Any]
+
+    def __init__(
+        self,
+        input_size: int,
+        size: int,
+        *,
+        learned_initial_state: bool = False,
+        recurrent_dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        if input_size < 1 or size < 1:
+            raise UsageError(
+                f"a layer of {input_size} inputs and {size} units: both must be 1 or more"
+            )
+        if not 0.0 <= recurrent_dropout < 1.0:
+            raise UsageError(
+                f"dropout is {recurrent_dropout}: give a number from 0 up to, not including, 1"
+            )
+        self.input_size = input_size
+        self.output_size = size
+        self.recurrent_dropout = recurrent_dropout
+        self.weight_ih = nn.Parameter(torch.empty(self.gates * size, input_size))
+        self.weight_hh = nn.Parameter(torch.empty(self.gates * size, size))
+        self.bias_ih = nn.Parameter(torch.zeros(self.gates * size))
+        self.bias_hh = nn.Parameter(torch.zeros(self.gates * size))
+        for gate in self.weight_ih.data.view(self.gates, size, input_size):
+            nn.init.xavier_uniform_(gate)
+        for gate in self.weight_hh.data.view(self.gates, size, size):
+            nn.init.orthogonal_(gate)
+        # One row of numbers per tensor of the state; a buffer of zeros where it isn't learned.
+        initial = torch.zeros(len(self.state_type._fields), size)
+        if learned_initial_state:
+            self.initial = nn.Parameter(initial)
+        else:
+            self.register_buffer("initial", initial, persistent=False)
+
+    def initial_state(self, batch_size: int) -> State:
+        """The state before the first step, batch_size rows: zeros or learned."""
+        return self.state_type(*(row.expand(batch_size, -1) for row in self.initial))
+
+    def forward(
+        self,
+        x: Tensor,
+        state: State | None = None,
+        dt: Tensor | None = None,
+        reset: Tensor | None = None,
+        lengths: Tensor | None = None,
+    ) -> tuple[Tensor, State]:
+        """A whole stretch, as in `Recurrent`: one fused call where nothing resets or ends early.
+
+        With resets or lengths, rows are cut into their unbroken stretches, which run side by side.
+        Resets and lengths are looked at on the host: a GPU is waited for.
+        """
+        batch, time, _ = x.shape
+        if state is None:
+            state = self.initial_state(batch)
+        weights = self._weights()
+        if reset is None and lengths is None:
+            return self._run(x, state, weights)
+        flat = x.flatten(0, 1)
+        pieces = segments.cut(batch, time, reset, lengths, x)
+        y = x.new_zeros(batch * time, self.output_size)
+        end = state
+        for group in segments.groups(pieces):
+            part = segments.Segments(*(column[group] for column in pieces))
+            index, valid = segments.positions(part, time)
+            inputs = flat.index_select(0, index.flatten()).view(*index.shape, -1)
+            carried = tree_map(partial(torch.index_select, dim=0, index=part.row), state)
+            begin = where(part.fresh, self.initial_state(len(group)), carried)
+            outputs, ends = self._run_ragged(inputs, begin, weights, valid)
+            y = y.index_copy(0, index[valid], outputs[valid])
+            end = tree_map(partial(_put_last, part), end, ends)
+        return y.view(batch, time, -1), end
+
+    @abstractmethod
+    def _run(self, x: Tensor, state: State, weights: list[Tensor]) -> tuple[Tensor, State]:
+        """One call of the fused kernel."""
+
+    def _run_ragged(
+        self, x: Tensor, state: State, weights: list[Tensor], valid: Tensor
+    ) -> tuple[Tensor, State]:
+        """The same with rows that end where valid (N, L) does; the state is that at their ends."""
+        y, _ = self._run(x, state, weights)
+        return y, self.state_type(_at_end(y, valid))
+
+    def _weights(self) -> list[Tensor]:
+        weight_hh: Tensor = self.weight_hh
+        if self.training and self.recurrent_dropout:
+            keep = 1.0 - self.recurrent_dropout
+            weight_hh = weight_hh * (torch.empty_like(weight_hh[0]).bernoulli_(keep) / keep)
+        return [self.weight_ih, weight_hh, self.bias_ih, self.bias_hh]
+
+    def _fused(self, kernel: Any, x: Tensor, initial: Any, weights: list[Tensor]) -> Any:
+        # Arguments: biases, layers, dropout, keep what backward needs, bidirectional, batch first.
+        return kernel(x, initial, weights, True, 1, 0.0, torch.is_grad_enabled(), False, True)
+
+
+class VanillaRnn(GatedLayer):
+    """h_t = tanh(W x_t + U h_(t-1) + b), or relu for tanh (Elman 1990, with U orthogonal at first).
+
+    Shapes: x (B, T, input_size), y (B, T, size) = h.
+    """
+
+    gates = 1
+    state_type = RnnState
+
+    def __init__(
+        self,
+        input_size: int,
+        size: int,
+        *,
+        nonlinearity: Literal["tanh", "relu"] = "tanh",
+        learned_initial_state: bool = False,
+        recurrent_dropout: float = 0.0,
+    ) -> None:
+        super().__init__(
+            input_size,
+            size,
+            learned_initial_state=learned_initial_state,
+            recurrent_dropout=recurrent_dropout,
+        )
+        if nonlinearity not in ("tanh", "relu"):
+            raise UsageError(f"nonlinearity is {nonlinearity!r}: choose tanh or relu")
+        self.nonlinearity = nonlinearity
+
+    def step(self, x: Tensor, state: RnnState, dt: Tensor | float = 1.0) -> tuple[Tensor, RnnState]:
+        """One step: x (B, input_size) -> y (B, size)."""
+        total = F.linear(x, self.weight_ih, self.bias_ih) + F.linear(
+            state.h, self.weight_hh, self.bias_hh
+        )
+        h = total.tanh() if self.nonlinearity == "tanh" else total.relu()
+        return h, RnnState(h)
+
+    def _run(self, x: Tensor, state: RnnState, weights: list[Tensor]) -> tuple[Tensor, RnnState]:
+        kernel = torch.rnn_tanh if self.nonlinearity == "tanh" else torch.rnn_relu
+        y, h = self._fused(kernel, x, state.h.unsqueeze(0).contiguous(), weights)
+        return y, RnnState(h[0])
+
+
+class Gru(GatedLayer):
+    """The gated recurrent unit (Cho et al. 2014), reset after the matrix product as in cuDNN.
+
+    r, z = sigmoid(W x_t + U h_(t-1) + b), n = tanh(W_n x_t + b + r (U_n h_(t-1) + b')),
+    h_t = (1 - z) n + z h_(t-1). Shapes: x (B, T, input_size), y (B, T, size) = h.
+    """
+
+    gates = 3
+    state_type = GruState
+
+    def step(self, x: Tensor, state: GruState, dt: Tensor | float = 1.0) -> tuple[Tensor, GruState]:
+        """One step: x (B, input_size) -> y (B, size)."""
+        h = state.h
+        x_r, x_z, x_n = F.linear(x, self.weight_ih, self.bias_ih).chunk(3, 1)
+        h_r, h_z, h_n = F.linear(h, self.weight_hh, self.bias_hh).chunk(3, 1)
+        n = torch.tanh(x_n + torch.sigmoid(x_r + h_r) * h_n)
+        h = torch.lerp(n, h, torch.sigmoid(x_z + h_z))
+        return h, GruState(h)
+
+    def _run(self, x: Tensor, state: GruState, weights: list[Tensor]) -> tuple[Tensor, GruState]:
+        y, h = self._fused(torch.gru, x, state.h.unsqueeze(0).contiguous(), weights)
+        return y, GruState(h[0])
+
+
+class Lstm(GatedLayer):
+    """Long short-term memory (Hochreiter & Schmidhuber 1997) with forget gates (Gers et al. 2000).
+
+    i, f, o = sigmoid(W x_t + U h_(t-1) + b), g = tanh(likewise), c_t = f c_(t-1) + i g,
+    h_t = o tanh(c_t). Shapes: x (B, T, input_size), y (B, T, size) = h.
+
+    forget_bias: the bias that the forget gates start with, the sum of torch's two. At 1 the cells
+    remember from the first day (Jozefowicz et al. 2015); torch's own start is about 0.
+    """
+
+    gates = 4
+    state_type = LstmState
+
+    def __init__(
+        self,
+        input_size: int,
+        size: int,
+        *,
+        forget_bias: float = 1.0,
+        learned_initial_state: bool = False,
+        recurrent_dropout: float = 0.0,
+    ) -> None:
+        super().__init__(
+            input_size,
+            size,
+            learned_initial_state=learned_initial_state,
+            recurrent_dropout=recurrent_dropout,
+        )
+        nn.init.constant_(self.bias_ih.data[size : 2 * size], forget_bias)
+
+    def step(
+        self, x: Tensor, state: LstmState, dt: Tensor | float = 1.0
+    ) -> tuple[Tensor, LstmState]:
+        """One step: x (B, input_size) -> y (B, size)."""
+        total = F.linear(x, self.weight_ih, self.bias_ih) + F.linear(
+            state.h, self.weight_hh, self.bias_hh
+        )
+        i, f, g, o = total.chunk(4, 1)
+        c = torch.sigmoid(f) * state.c + torch.sigmoid(i) * torch.tanh(g)
+        h = torch.sigmoid(o) * torch.tanh(c)
+        return h, LstmState(h, c)
+
+    def _run(self, x: Tensor, state: LstmState, weights: list[Tensor]) -> tuple[Tensor, LstmState]:
+        initial = [part.unsqueeze(0).contiguous() for part in state]
+        y, h, c = self._fused(torch.lstm, x, initial, weights)
+        return y, LstmState(h[0], c[0])
+
+    def _run_ragged(
+        self, x: Tensor, state: LstmState, weights: list[Tensor], valid: Tensor
+    ) -> tuple[Tensor, LstmState]:
+        # The kernel doesn't show c on its way, so c has to stand still once a row has ended: one
+        # more input, 1 from there on, opens the forget gates and shuts the input gates so far that
+        # c_t = 1 c_(t-1) + 0 g to the last bit. (Packed sequences would run 4 times slower.)
+        weight_ih, *others = weights
+        i, f, g, o = weight_ih.new_tensor((-200.0, 200.0, 0.0, 0.0))
+        hold = torch.stack((i, f, g, o)).repeat_interleave(self.output_size).unsqueeze(1)
+        x = torch.cat([x, (~valid).unsqueeze(2).to(x.dtype)], dim=2)
+        y, end = self._run(x, state, [torch.cat([weight_ih, hold], dim=1), *others])
+        return y, LstmState(_at_end(y, valid), end.c)
+
+
+def _at_end(y: Tensor, valid: Tensor) -> Tensor:
+    """The last valid step of each row: y (N, L, H), valid (N, L) -> (N, H)."""
+    rows = torch.arange(len(y), device=y.device)
+    return y[rows, valid.sum(1) - 1]
+
+
+def _put_last(part: segments.Segments, rows: Tensor, ends: Tensor) -> Tensor:
+    """Rows (B, H) with the ends (N, H) of those segments that are the last of theirs."""
+    return rows.index_copy(0, part.row[part.last], ends[part.last])

@@ -1,0 +1,90 @@
+"""The one protocol: every flavour of recurrence is a `Recurrent`, and its state is a value."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+# A NamedTuple of (B, ...) tensors, or of such NamedTuples. Never kept on the module: it can be
+# copied, stored, interpolated, and a player can rewind to it.
+State = Any
+
+
+class Recurrent(nn.Module, ABC):
+    """A recurrence with memory: x_t, h_(t-1) -> y_t, h_t.
+
+    Shapes: x (B, T, input_size), y (B, T, output_size); `step` takes and gives (B, ...). `forward`
+    is the fast path for training, `step` the one for playing; both give the same numbers.
+    """
+
+    #: Whether the flavour can be played one step at a time.
+    live: ClassVar[bool] = True
+
+    input_size: int
+    output_size: int
+
+    @abstractmethod
+    def initial_state(self, batch_size: int) -> State:
+        """The state before the first step, batch_size rows: zeros or learned."""
+
+    @abstractmethod
+    def step(self, x: Tensor, state: State, dt: Tensor | float = 1.0) -> tuple[Tensor, State]:
+        """One step: x (B, input_size), state -> y (B, output_size), state."""
+
+    def forward(
+        self,
+        x: Tensor,
+        state: State | None = None,
+        dt: Tensor | None = None,
+        reset: Tensor | None = None,
+        lengths: Tensor | None = None,
+    ) -> tuple[Tensor, State]:
+        """A whole stretch: x (B, T, input_size) -> y (B, T, output_size), state after it.
+
+        dt (B, T) is the time since the previous step, where that has a meaning. Where
+        reset (B, T) bool is True the row's state returns to its initial value *before* that step.
+        lengths (B,) int: y is zero and the state stands still from there on, resets or not. The
+        default loops over `step`; flavours override it with a fused kernel or a scan.
+        """
+        batch, time = x.shape[0], x.shape[1]
+        if state is None:
+            state = self.initial_state(batch)
+        outputs = []
+        for t in range(time):
+            if reset is not None:
+                begins = reset[:, t] if lengths is None else reset[:, t] & (t < lengths)
+                state = where(begins, self.initial_state(batch), state)
+            y, new = self.step(x[:, t], state, 1.0 if dt is None else dt[:, t])
+            if lengths is not None:
+                alive = t < lengths
+                new = where(alive, new, state)
+                y = y * alive.unsqueeze(-1)
+            state = new
+            outputs.append(y)
+        return torch.stack(outputs, dim=1), state
+
+
+def tree_map(function: Any, *states: State) -> State:
+    """Apply `function` to matching tensors of states of one structure."""
+    first = states[0]
+    if isinstance(first, Tensor):
+        return function(*states)
+    parts = [tree_map(function, *group) for group in zip(*states, strict=True)]
+    return type(first)(*parts) if hasattr(first, "_fields") else type(first)(parts)
+
+
+def where(rows: Tensor, yes: State, no: State) -> State:
+    """Per batch row: `yes` where rows (B,) bool is True, else `no`; dtypes and shapes kept."""
+
+    def pick(a: Tensor, b: Tensor) -> Tensor:
+        return torch.where(rows.view(-1, *[1] * (b.dim() - 1)), a, b)
+
+    return tree_map(pick, yes, no)
+
+
+def detach(state: State) -> State:
+    """The same state cut from the graph: where truncated backpropagation stops."""
+    return tree_map(Tensor.detach, state)

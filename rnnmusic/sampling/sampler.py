@@ -1,0 +1,122 @@
+"""Sampler: a generator played one step at a time, reproducibly, with a past it can return to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from rnnmusic.encodings.protocol import Encoding, Steps
+from rnnmusic.generator import Generator
+from rnnmusic.heads.protocol import Controls
+from rnnmusic.recurrent.protocol import State
+
+LONGEST_BAR_STEPS = 1024
+
+
+class Snapshot(NamedTuple):
+    """Where a sampler stands: a value, unchanged by whatever is sampled after it was taken."""
+
+    state: State
+    rng_state: Tensor
+    previous: Tensor  # (1, F) int64, the step before the next one
+    position: int  # index of the next step, as `Encoding.clock_at` counts
+
+
+class Sampler:
+    """Draws steps from a generator: the same seed, controls and prime give the same steps.
+
+    It puts the generator in eval mode and works under `torch.inference_mode` on one thread, so
+    that the number of cores changes neither the music nor a neighbour's timing. The clock runs
+    in one metre, `quarters_per_bar`, from a bar line on.
+    """
+
+    def __init__(
+        self,
+        generator: Generator,
+        *,
+        seed: int,
+        controls: Controls | None = None,
+        quarters_per_bar: float = 4.0,
+    ) -> None:
+        self.controls = Controls() if controls is None else controls
+        self.quarters_per_bar = quarters_per_bar
+        self._generator = generator.eval()
+        self._device = next(generator.parameters()).device
+        self._rng = torch.Generator(self._device).manual_seed(seed)
+        with _computing():
+            self._state = generator.initial_state(1)
+        self._previous = self._tensor(self.encoding.start_step()[None])
+        self._position = 0
+
+    @property
+    def encoding(self) -> Encoding:
+        """The encoding whose steps are drawn."""
+        return self._generator.encoding
+
+    def prime(self, steps: Steps, clock: NDArray[np.uint8] | None = None) -> None:
+        """Hear steps (T, F) as if they had just been drawn; the next one continues them.
+
+        clock (T, C) is their metrical position where it isn't simply that of the next T steps;
+        what is drawn then goes on from the last row of it.
+        """
+        if not len(steps):
+            return
+        if clock is None:
+            clock = np.stack([self._clock(self._position + t) for t in range(len(steps))])
+            self._position += len(steps)
+        else:
+            self._position = self._place_of(clock[-1]) + 1
+        heard = self._tensor(steps)
+        inputs = torch.cat([self._previous, heard[:-1]])
+        with _computing():
+            _, self._state = self._generator(inputs[None], self._tensor(clock)[None], self._state)
+        self._previous = heard[-1:]
+
+    def next(self) -> Steps:
+        """Draw the next step (F,), int64."""
+        clock = self._tensor(self._clock(self._position)[None])
+        with _computing():
+            hidden, self._state = self._generator.step(self._previous, clock, self._state)
+            self._previous = self._generator.head.sample(hidden, self.controls, self._rng)
+        self._position += 1
+        drawn: Steps = self._previous[0].cpu().numpy().copy()
+        return drawn
+
+    def snapshot(self) -> Snapshot:
+        """Where the sampler stands now, to `restore` later, any number of times."""
+        return Snapshot(self._state, self._rng.get_state(), self._previous, self._position)
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Return to a snapshot: the same steps follow, unless `controls` have changed."""
+        self._state, rng_state, self._previous, self._position = snapshot
+        self._rng.set_state(rng_state)
+
+    def _clock(self, index: int) -> NDArray[np.uint8]:
+        return self.encoding.clock_at(index, quarters_per_bar=self.quarters_per_bar)
+
+    def _place_of(self, clock_row: NDArray[np.uint8]) -> int:
+        """The first index with this clock row; 0, a bar line, if the metre here has none such."""
+        for index in range(LONGEST_BAR_STEPS):
+            if np.array_equal(self._clock(index), clock_row):
+                return index
+        return 0
+
+    def _tensor(self, array: NDArray[np.generic]) -> Tensor:
+        return torch.tensor(array.astype(np.int64), device=self._device)
+
+
+@contextmanager
+def _computing() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with torch.inference_mode():
+            yield
+    finally:
+        torch.set_num_threads(threads)

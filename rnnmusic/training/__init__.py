@@ -1,0 +1,1 @@
+"""Training and evaluation of generators: recipes, the loop, likelihoods."""
