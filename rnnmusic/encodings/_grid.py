@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rnnmusic.errors import InputError, UsageError
-from rnnmusic.score import METRE, NOTE, TEMPO, Score, Table, Track, sort_notes
+from rnnmusic.score import NOTE, TEMPO, Score, Table, Track, sort_notes
 
 MAX_STEPS = 2_000_000  # 69 hours of sixteenths at 120 bpm: more is a broken or hostile file
 STEP_BITS = 21  # 2 ** 21 > MAX_STEPS
@@ -124,12 +124,12 @@ def spans(packed: Ints, *, restrike: bool) -> Spans:
 def bar_lines(score: Score, steps_per_quarter: int, until_step: int) -> Ints:
     """Distinct steps of the bar lines, from 0 to beyond `until_step`, following the metres."""
     until_tick = (until_step + 1) * score.ticks_per_quarter // steps_per_quarter + 1
-    numerator = score.metres["numerator"].astype(np.int64)
-    denominator = score.metres["denominator"].astype(np.int64)
-    # A bar shorter than a step says nothing on the grid, and a broken file may hold millions.
-    told = 4 * numerator * steps_per_quarter >= denominator
-    told &= score.metres["tick"] <= until_tick
-    metres = np.asarray(score.metres[told], dtype=METRE)
+    metres = score.metres[score.metres["tick"] <= until_tick].copy()
+    # Bars shorter than a step put a line on every step, as bars of one step do; a broken file
+    # may ask for millions of them.
+    numerator = metres["numerator"].astype(np.int64)
+    short = 4 * numerator * steps_per_quarter < metres["denominator"]
+    metres["numerator"][short], metres["denominator"][short] = 1, 4 * steps_per_quarter
     ticks = replace(score, metres=metres).bar_starts(until_tick)
     return np.unique(_steps_of(ticks, score.ticks_per_quarter, steps_per_quarter))
 

@@ -52,16 +52,15 @@ def strike(
     """Response (frames,) of a bank of modes, starting at rest, to a short `force` (samples).
 
     Exactly the convolution of `ring` with `force`. Once the force is over each mode rings on as
-    after an impulse of the force's transform at its pole, so only the contact itself, a few
-    milliseconds, is convolved.
+    after one impulse, so only the contact itself, a few milliseconds, is convolved.
     """
-    contact = np.arange(len(force))
+    contact = len(force)
     log_pole = (2j * np.pi * frequency_hz - decay_per_s) / sample_rate_hz
-    transform = np.exp(-contact * log_pole[:, None]) @ force
-    # Sine phase: displacement starts from zero.
-    phased = -1j * gain
-    response = ring(frequency_hz, decay_per_s, phased * transform, frames, sample_rate_hz)
-    start = min(len(force), frames)
-    impulse = ring(frequency_hz, decay_per_s, phased, start, sample_rate_hz)
-    response[:start] = np.convolve(impulse, force)[:start]
-    return response
+    # What each mode has gathered by the end of the contact.
+    gathered = np.exp(np.arange(contact, 0, -1) * log_pole[:, None]) @ force
+    phased = -1j * gain  # sine phase: displacement starts from zero
+    impulse = ring(frequency_hz, decay_per_s, phased, contact, sample_rate_hz)
+    during = np.convolve(impulse, force)[:contact]
+    rest = max(frames - contact, 0)
+    after = ring(frequency_hz, decay_per_s, phased * gathered, rest, sample_rate_hz)
+    return np.concatenate((during, after))[:frames].astype(np.float32)

@@ -11,6 +11,8 @@ from rnnmusic.synthesis.pitch import MIDDLE_C, frequency_hz
 from rnnmusic.synthesis.resonators import strike
 
 MAX_MODES = 60
+HIGHEST_MODE_HZ = 18_000.0
+SOFTEST_HZ = 100.0  # a slower blow would hardly move a string
 EARLY, LATE = 1.4, 0.35  # rates of decay of a string's two motions, re the nominal one
 LN_60_DB = float(np.log(1000.0))  # time to fall by 60 dB = LN_60_DB / rate of decay
 
@@ -66,9 +68,14 @@ class Struck:
             rate = np.concatenate((rate, np.geomspace(35, 160, 14)))
             gain = np.concatenate((gain, self.body * places.normal(size=14)))
 
+        heard = frequency < min(HIGHEST_MODE_HZ, sample_rate_hz / 2)
+        if not heard.any():
+            return np.zeros(frames, dtype=np.float32)
+        frequency, rate, gain = frequency[heard], rate[heard], gain[heard]
         corner_hz = self.hardness_hz * self.hardness_per_octave**octaves
         corner_hz *= (max(velocity, 1.0) / 64) ** self.touch
-        force = blow(min(corner_hz, sample_rate_hz / 6), sample_rate_hz)
+        corner_hz = min(max(corner_hz, SOFTEST_HZ), sample_rate_hz / 6)
+        force = blow(corner_hz, sample_rate_hz)
         response = strike(frequency, rate, gain, force, frames, sample_rate_hz)
         # Equal energy in the first moments, whatever the number of modes and the blow.
         level = np.sqrt(np.sum(gain**2 / (1 + (frequency / corner_hz) ** 2) ** 2) / 2)

@@ -72,7 +72,7 @@ def test_the_same_score_gives_the_same_samples() -> None:
     np.testing.assert_array_equal(render(CHORALE).samples, render(CHORALE).samples)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(
     st.lists(
         st.tuples(
@@ -82,7 +82,7 @@ def test_the_same_score_gives_the_same_samples() -> None:
             st.integers(0, 127),
             st.integers(0, 127),
         ),
-        max_size=8,
+        max_size=5,
     ),
     st.booleans(),
     st.integers(-8192, 8191),
@@ -110,7 +110,8 @@ def test_any_score_renders_to_finite_sound_below_full_scale(
 
 @pytest.mark.parametrize("program", [0, 4, 6, 11, 19, 24, 33, 40, 48, 52, 56, 71, 73, 81, 89])
 def test_notes_have_their_pitch_over_the_whole_keyboard(program: int) -> None:
-    pitches = range(21, 109)
+    # The piano on every key, the others on every fourth.
+    pitches = range(21, 109, 4 if program else 1)
     notes = [(i * 1.0, i * 1.0 + 0.7, p, 90) for i, p in enumerate(pitches)]
     audio = played(*notes, program=program)
     for i, pitch in enumerate(pitches):
