@@ -36,7 +36,7 @@ def demo(
     from rnnmusic import midi, plots
     from rnnmusic.encodings import PianoRoll
     from rnnmusic.heads.protocol import Controls
-    from rnnmusic.sampling import generate
+    from rnnmusic.sampling.generate import generate
     from rnnmusic.synthesis import render
     from rnnmusic.training.hardware import Hardware
     from rnnmusic.training.recipe import Recipe

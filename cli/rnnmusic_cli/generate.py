@@ -32,7 +32,7 @@ def generate(
     from rnnmusic import checkpoint as checkpoints
     from rnnmusic import midi
     from rnnmusic.heads.protocol import Controls
-    from rnnmusic.sampling import generate as sample
+    from rnnmusic.sampling.generate import generate as sample
 
     generator = checkpoints.load(checkpoint).generator
     heard = midi.read(prime) if prime is not None else None

@@ -62,7 +62,7 @@ def live(
     from rnnmusic.live.player import play
     from rnnmusic.live.ports import open_output
     from rnnmusic.live.signals import stop_on_signals
-    from rnnmusic.sampling import Sampler
+    from rnnmusic.sampling.sampler import Sampler
 
     # Signals are watched from before the port opens: nothing may be left behind by an early Ctrl-C.
     with stop_on_signals() as stop:
@@ -72,15 +72,22 @@ def live(
         )
         port = open_output(output)
         note(f"Playing to {port.name} at {tempo:g} quarters a minute; Ctrl-C stops.")
-        report = play(
-            sampler,
-            port,
-            tempo_bpm=tempo,
-            bars=bars,
-            stop=stop,
-            channel=channel - 1,
-            program=program,
-        )
-    say(str(report))
+        try:
+            report = play(
+                sampler,
+                port,
+                tempo_bpm=tempo,
+                bars=bars,
+                stop=stop,
+                channel=channel - 1,
+                program=program,
+            )
+        finally:
+            port.close()
+    say(
+        f"{report.notes} notes in {report.bars} bars; messages left p50 "
+        f"{report.lateness_p50_ms:.2f}, p99 {report.lateness_p99_ms:.2f}, at most "
+        f"{report.lateness_max_ms:.2f} ms late; the model kept us waiting {report.late} times"
+    )
     if stop.exit_code:
         raise typer.Exit(stop.exit_code)

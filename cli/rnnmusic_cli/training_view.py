@@ -10,7 +10,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 from rnnmusic_cli.console import duration, err, note
 
 if TYPE_CHECKING:
-    from rnnmusic.training.loop import Status
+    from rnnmusic.training.status import Status
 
 
 class TrainingView:

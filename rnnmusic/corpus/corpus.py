@@ -6,9 +6,6 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from rnnmusic.corpus.benchmark import read_benchmark
 from rnnmusic.corpus.pieces import Pieces
 from rnnmusic.corpus.sources import MUSIC_EXTENSIONS
@@ -49,25 +46,6 @@ class Corpus:
     def name(self) -> str:
         """The name of its folder or file, without suffix."""
         return self.path.resolve().stem
-
-    def frequencies(self, split: str) -> tuple[NDArray[np.float64], ...]:
-        """How often each column of a step takes each of its values: F arrays (sizes[f],), sum 1.
-
-        InputError when the split is empty.
-        """
-        pieces, sizes = self.splits[split], self.encoding.sizes
-        if not len(pieces):
-            raise InputError(f"The {split} split of {self.path} is empty; build a larger corpus.")
-        counts = [np.zeros(size, dtype=np.int64) for size in sizes]
-        for piece in pieces:
-            if self.encoding.is_binary:
-                ones = piece.steps.sum(axis=0, dtype=np.int64)
-                for count, one in zip(counts, ones.tolist(), strict=True):
-                    count += (len(piece.steps) - one, one)
-            else:
-                for count, column in zip(counts, piece.steps.T, strict=True):
-                    count += np.bincount(column, minlength=len(count))
-        return tuple(count / count.sum() for count in counts)
 
 
 def _not_a_store(folder: Path) -> str:

@@ -219,10 +219,5 @@ class PianoRoll(Encoding):
     def transpose(self, steps: Steps, semitones: int) -> Steps:
         """A copy of the steps `semitones` higher; InputError when a note would fall off."""
         check_transposition(self, steps, semitones)
-        shift = semitones * self.columns_per_pitch
-        moved = np.zeros_like(steps)
-        if shift >= 0:
-            moved[:, shift:] = steps[:, : self.width - shift]
-        else:
-            moved[:, :shift] = steps[:, -shift:]
-        return moved
+        # What wraps around is silence: a note that could was refused above.
+        return np.roll(steps, semitones * self.columns_per_pitch, axis=1)

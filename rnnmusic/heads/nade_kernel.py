@@ -104,7 +104,7 @@ class _SparseReadout(torch.autograd.Function):
     def forward(ctx: Any, start: Tensor, weight: Tensor, readout: Tensor, layout: Plan) -> Tensor:
         """Compute y; keeps the S states (S, K) for the way back."""
         states = start.new_empty(sum(layout.alive), start.shape[1])
-        states[: len(start)] = start[layout.order]
+        torch.index_select(start, 0, layout.order, out=states[: len(start)])
         torch.index_select(weight, 0, layout.notes, out=states[len(start) :])
         for before, after in _neighbours(layout.alive):
             states[after] += states[before]

@@ -136,7 +136,8 @@ def _notes(flat: Any, m21: Any) -> Iterator[_Note]:
         for member in element.notes if hasattr(element, "notes") else (element,):
             pitch = _pitch(member)
             tie = member.tie.type if member.tie is not None else None
-            before = tied.get((pitch, start)) if tie in ("stop", "continue") else None
+            # The end of a tie needs no mark: second endings often lack it.
+            before = tied.get((pitch, start))
             if before:
                 place = before.pop()
                 played[place] = played[place]._replace(end=end)

@@ -221,8 +221,3 @@ KIT: dict[int, Drum] = {
 
 # A hi-hat that closes stops the open one: keys that cut short the key they stand beside.
 CHOKES: dict[int, tuple[int, ...]] = {46: (42, 44, 46), 81: (80,), 72: (71,), 79: (78,)}
-
-
-def drum(key: int) -> Drum:
-    """The drum on a key; keys beyond the kit get the nearest that it has."""
-    return KIT[min(max(key, min(KIT)), max(KIT))]

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rnnmusic.score import Score, Table, Track
-from rnnmusic.synthesis.drums import CHOKES, drum
+from rnnmusic.synthesis.drums import CHOKES, KIT
 
 VOLUME, PAN, EXPRESSION = 7, 10, 11
 DEFAULT_VOLUME = 100.0  # General MIDI's
@@ -86,7 +86,7 @@ class Part:
         if not np.isnan(pan):
             return float(np.clip((pan - 64) / 63, -1, 1))
         if self.is_drum:
-            return drum(int(self.pitches[note])).pan
+            return KIT[int(self.pitches[note])].pan
         return float(np.clip(self.seat + (self.pitches[note] - 60) / 150, -0.8, 0.8))
 
     def gain(self, start_s: float, frames: int, sample_rate_hz: int) -> NDArray[np.float64]:
@@ -153,6 +153,8 @@ def _part(score: Score, track: Track, seat: float) -> Part:
     notes = track.notes
     starts_s = score.seconds(notes["start_tick"])
     keys = notes["pitch"].astype(np.int64)
+    if track.is_drum:
+        keys = np.clip(keys, min(KIT), max(KIT))  # keys beyond the kit get its nearest drum
     ends_s = choked_ends(starts_s, keys) if track.is_drum else score.seconds(pedalled_ends(track))
 
     def controller(number: int, default: float) -> Curve:

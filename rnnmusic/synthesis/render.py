@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from rnnmusic.audio import Audio, db_to_gain
 from rnnmusic.errors import InputError, UsageError
 from rnnmusic.score import Score
-from rnnmusic.synthesis.drums import drum
+from rnnmusic.synthesis.drums import KIT
 from rnnmusic.synthesis.parts import BEND_RANGE_SEMITONES, Part, parts_of
 from rnnmusic.synthesis.pitch import read_at
 from rnnmusic.synthesis.reverb import add_room
@@ -55,7 +55,7 @@ def render(
     *,
     sample_rate_hz: int = 44_100,
     soundfont: str | os.PathLike[str] | None = None,
-    room: float = 0.16,
+    room: float = 0.12,
     peak_dbfs: float | None = -1.0,
 ) -> Audio:
     """Play a score with the built-in instruments, or with a SoundFont's through FluidSynth.
@@ -115,7 +115,7 @@ def _uses_by_tone(parts: list[Part]) -> dict[_Tone, list[_Use]]:
         rows = zip(part.starts_s, part.ends_s, part.pitches, part.velocities, strict=True)
         for note, (start_s, end_s, pitch, velocity) in enumerate(rows):
             if part.is_drum:
-                voice = drum(int(pitch))
+                voice = KIT[int(pitch)]
             held_s = max(float(end_s - start_s), SHORTEST_S)
             release_s = voice.release_at(int(pitch))
             sounding_s = voice.longest_s(int(pitch))

@@ -190,7 +190,7 @@ VOICES: dict[str, Voice] = {
         release_s=0.05, gain_db=-3,
     ),
     "pad": Sustained(
-        tilt=1.5, players=5, spread_cents=18, attack_s=0.28, ranks=((1, 1), (2, 0.25)),
+        tilt=1.5, players=5, spread_cents=12, attack_s=0.18, ranks=((1, 1), (2, 0.25)),
         release_s=0.4, gain_db=-1,
     ),
     "synth bass": Struck(

@@ -46,7 +46,7 @@ class CsvLog:
 
 def tensorboard_logger(folder: Path) -> Any:
     """Lightning's TensorBoard logger writing under `folder`; UsageError when not installed."""
-    from lightning_fabric.loggers import TensorBoardLogger
+    from lightning_fabric.loggers.tensorboard import TensorBoardLogger
 
     try:
         return TensorBoardLogger(root_dir=folder, name="tensorboard")

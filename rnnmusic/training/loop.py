@@ -117,7 +117,7 @@ class _Run:
         self.carried: State | None = None
         self.valid_nll: float | None = None
         self.log = CsvLog(folder / "log.csv")
-        self.notes = {"corpus": corpus.path.name, "likelihood": self.generator.head.kind}
+        self.notes = {"corpus": corpus.name, "likelihood": self.generator.head.kind}
 
     def start(self, resume: bool, tensorboard: bool) -> None:
         """Make the folder, or take up the run that is in it."""
@@ -180,7 +180,7 @@ class _Run:
             self.carried = detach(after)
         totals = torch.stack([nll.detach().double(), batch.mask.sum().double()])
         totals = self._sum_over_devices(totals)
-        total_nll, count = totals.tolist()
+        total_nll, count = map(float, totals.tolist())
         if not math.isfinite(total_nll):
             raise RnnMusicError(
                 f"The loss became {total_nll} at step {self.progress.step}; lower learning_rate "

@@ -126,6 +126,11 @@ def load(
 
 def _leaves(state: State | None) -> list[Tensor]:
     leaves: list[Tensor] = []
+
+    def keep(tensor: Tensor) -> Tensor:
+        leaves.append(tensor)
+        return tensor
+
     if state is not None:
-        tree_map(lambda tensor: leaves.append(tensor) or tensor, state)
+        tree_map(keep, state)
     return leaves

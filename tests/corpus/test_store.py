@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from rnnmusic.corpus import Corpus, build
 from rnnmusic.corpus.pieces import Piece, Pieces, lengths_of
 from rnnmusic.corpus.store import GrowingArray, Store, pack
-from rnnmusic.encodings import NoteEvents, PianoRoll
+from rnnmusic.encodings import PianoRoll
 from rnnmusic.errors import InputError
 
 from .helpers import ROLL, melody, numbered, some_lengths, write_midi
@@ -139,18 +139,3 @@ def test_damaged_verdicts_are_an_input_error(store: Path) -> None:
     (store / "verdicts.jsonl").write_text("{")
     with pytest.raises(InputError, match="damaged"):
         Store.open(store).verdicts()
-
-
-@pytest.mark.parametrize("encoding", [ROLL, NoteEvents()], ids=["roll", "events"])
-def test_frequencies_are_those_of_the_steps(
-    tmp_path: Path, store: Path, encoding: PianoRoll | NoteEvents
-) -> None:
-    build([tmp_path / "midi"], tmp_path / "other", encoding)
-    corpus = Corpus.open(tmp_path / "other")
-    steps = np.concatenate([piece.steps for piece in corpus.splits["train"]])
-    frequencies = corpus.frequencies("train")
-    assert [len(f) for f in frequencies] == list(encoding.sizes)
-    for column, frequency in enumerate(frequencies):
-        expected = [np.mean(steps[:, column] == v) for v in range(len(frequency))]
-        assert np.allclose(frequency, expected)
-    assert corpus.name == "other"

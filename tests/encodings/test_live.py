@@ -93,6 +93,18 @@ def test_steps_come_as_early_as_they_are_certain(encoding, notes):
     assert np.array_equal(np.concatenate(collected), once.pull(end))
 
 
+def test_a_note_of_no_length_after_a_long_rest_lasts_from_its_placed_onset():
+    encoding = NoteEvents(exact_quarters=1)
+    notes = [(0, 480, 60, 64), (480 * 9 + 40, 480 * 9 + 40, 64, 64)]
+    expected = encoding.encode(score_of(notes)).steps
+    encoder = encoding.live_encoder()
+    for message in messages_of(score_of(notes)):
+        encoder.push(message)
+    # The shift of 109 steps is rounded down to 108, so the note's one step becomes two.
+    assert encoding.duration_values[expected[1, 2]] == 2
+    assert np.array_equal(encoder.pull(20), expected)
+
+
 def test_a_held_note_does_not_block_the_events_for_ever():
     encoding = NoteEvents(longest_quarters=8)
     encoder = encoding.live_encoder()

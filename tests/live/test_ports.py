@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import sys
 import threading
 import types
@@ -140,8 +141,6 @@ def binding(name: str, working: dict[int, list[str]]) -> types.ModuleType:
 
     class Native:
         def __init__(self, api: int, client: str) -> None:
-            import os
-
             os.write(2, b"ALSA lib: noise\n")
             if api not in working:
                 raise NativeError("error creating ALSA sequencer client object")
@@ -207,6 +206,8 @@ def test_a_machine_without_drivers_gets_one_sentence(on_linux, name, capfd):
         list_ports()
     assert caught.value.exit_code == 4
     assert capfd.readouterr() == ("", "")  # the native libraries' noise is kept away
+    os.write(2, b"ours")
+    assert capfd.readouterr().err == "ours"
 
 
 def test_a_machine_without_bindings_gets_one_sentence(on_linux, monkeypatch):

@@ -33,7 +33,7 @@ def quarters(score: Score, *columns: str) -> list[tuple[float, ...]]:
     return list(zip(*values, strict=True))
 
 
-@pytest.mark.parametrize("number", ["66.6", "269", "227.1", "133.6", "5.7"])
+@pytest.mark.parametrize("number", ["66.6", "269", "227.1", "133.6", "5.7", "8.6"])
 def test_chorales_have_music21s_notes_and_bar_lines(m21, number):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -46,7 +46,7 @@ def test_chorales_have_music21s_notes_and_bar_lines(m21, number):
     upbeat = first.duration.quarterLength
     shift = metre - upbeat if upbeat < metre else 0.0
 
-    assert len(score.tracks) == len(played.parts) == 4
+    assert len(score.tracks) == len(played.parts) >= 4
     for track, part in zip(score.tracks, played.parts, strict=True):
         want = sorted(
             ((n.offset + shift) * 480, (n.offset + shift + n.quarterLength) * 480, n.pitch.midi)

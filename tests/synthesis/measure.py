@@ -34,8 +34,10 @@ def rms(samples: NDArray[Any]) -> float:
 
 
 def span(audio: Audio, start_s: float, stop_s: float) -> NDArray[np.float64]:
-    rate = audio.sample_rate_hz
-    return mono(audio)[round(start_s * rate) : round(stop_s * rate)]
+    """The sound between two times, both channels' mean; silence past its end."""
+    start, stop = round(start_s * audio.sample_rate_hz), round(stop_s * audio.sample_rate_hz)
+    sound = mono(audio)[start:stop]
+    return np.pad(sound, (0, stop - start - len(sound)))
 
 
 def spectrum(samples: NDArray[Any], rate_hz: int) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -60,23 +62,29 @@ def fundamental(samples: NDArray[Any], rate_hz: int) -> float:
     power = np.abs(np.fft.rfft(samples, 2 * n)) ** 2
     correlation = np.fft.irfft(power)[: n // 2] / (n - np.arange(n // 2))
     lag = np.arange(8, rate_hz // 25)
-    values = correlation[lag]
-    tops = np.flatnonzero((values[1:-1] > values[:-2]) & (values[1:-1] >= values[2:])) + 1
-    period = lag[tops[values[tops] > 0.85 * values[tops].max()][0]]
-    partials = [(k, *peak_near(samples, rate_hz, k * rate_hz / period)) for k in (1, 2, 3)
-                if k * rate_hz / period < 0.45 * rate_hz]  # fmt: skip
-    weights = [magnitude for _, _, magnitude in partials]
+    tops = lag[
+        (correlation[lag] > correlation[lag - 1]) & (correlation[lag] >= correlation[lag + 1])
+    ]
+    period = tops[correlation[tops] > 0.9 * correlation[tops].max()][0]
+    before, at, after = correlation[period - 1 : period + 2]
+    coarse_hz = rate_hz / (period + (before - after) / (2 * (before - 2 * at + after)))
+    partials = [(k, *peak_near(samples, rate_hz, k * coarse_hz)) for k in range(1, 5)
+                if k * coarse_hz < 0.45 * rate_hz]  # fmt: skip
+    weights = [k * magnitude for k, _, magnitude in partials]
     return float(np.average([hz / k for k, hz, _ in partials], weights=weights))
 
 
 def onsets_s(audio: Audio) -> NDArray[np.float64]:
-    """Times at which the sound's high-passed energy jumps up, by energy flux in 5 ms hops."""
+    """Times at which notes start: peaks of the spectral flux, hops of 5 ms."""
     rate = audio.sample_rate_hz
-    hop = rate // 200
-    flat = np.diff(mono(audio), prepend=0.0)
-    energy = np.square(flat[: len(flat) // hop * hop].reshape(-1, hop)).sum(axis=1)
-    level = 10 * np.log10(energy + 1e-12 * energy.max())
-    before = np.array([level[max(0, i - 8) : i].max(initial=-200.0) for i in range(len(level))])
-    jump = np.flatnonzero((level - before > 6) & (level > level.max() - 40))
-    first = jump[np.diff(jump, prepend=-100) > 12]
-    return np.asarray(first * hop / rate)
+    hop, width = rate // 200, 1024
+    # Silence before, so that what starts at 0 is seen to start.
+    padded = np.concatenate((np.zeros(width), mono(audio) / audio.peak, np.zeros(width)))
+    frames = np.lib.stride_tricks.sliding_window_view(padded, width)[::hop]
+    magnitude = np.log1p(30 * np.abs(np.fft.rfft(frames * np.hanning(width), axis=1)))
+    flux = np.maximum(np.diff(magnitude, axis=0), 0).sum(axis=1)
+    # Each attack is one hump: its maximum within 60 ms on both sides.
+    around = np.lib.stride_tricks.sliding_window_view(np.pad(flux, 12), 25).max(axis=1)
+    tops = np.flatnonzero((flux == around) & (flux > 0.25 * np.quantile(flux, 0.99)))
+    # The flux is greatest when an attack enters the steep part of the window.
+    return np.asarray(((tops + 1) * hop + 0.75 * width - width) / rate)

@@ -111,6 +111,8 @@ def test_fluidsynth_plays_the_score() -> None:
     audio = render(SCORE, soundfont=font)
     assert audio.samples.shape[0] == 2
     assert SCORE.duration_s <= audio.duration_s < 20
-    np.testing.assert_allclose(onsets_s(audio), [0, 1], atol=0.03)
+    # Its chorus and reverb make onsets of their own; the notes' are among them.
+    for time_s in (0, 1):
+        assert np.abs(onsets_s(audio) - time_s).min() < 0.03
     assert fundamental(span(audio, 0.2, 0.7), 44_100) == pytest.approx(440, rel=0.01)
     assert fundamental(span(audio, 1.2, 1.7), 44_100) == pytest.approx(220, rel=0.01)
