@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from rnnmusic.errors import InputError
-from rnnmusic.files import replacing_file, unwritable
+from rnnmusic.files import replacing_file
 
 # extension -> libsndfile's format, the subtype written unless another is asked for
 FORMATS = {
@@ -115,8 +115,11 @@ class Audio:
                     for block in _blocks(self.samples):
                         file.write(block)
             except soundfile.LibsndfileError as error:
-                reason = f"{self.sample_rate_hz} Hz, {channels} channels: {error.error_string}"
-                raise unwritable(target, OSError(reason)) from error
+                raise InputError(
+                    f"{target} can't be written as {file_format} with {channels} channels at "
+                    f"{self.sample_rate_hz} Hz ({error.error_string}); "
+                    "check the space on the disk, or try a .wav file or another sample rate."
+                ) from error
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Audio:

@@ -28,8 +28,8 @@ class StepEmbedding(nn.Module):
         super().__init__()
         if not sizes or min((*sizes, *clock_sizes)) < 1 or embedding_size < 1:
             raise UsageError(
-                f"an embedding of sizes {tuple(sizes)}, clock sizes {tuple(clock_sizes)} and "
-                f"{embedding_size} numbers per value: all must be 1 or more"
+                f"An embedding of sizes {tuple(sizes)}, clock sizes {tuple(clock_sizes)} and "
+                f"{embedding_size} numbers per value can't be; all must be 1 or more."
             )
         self.sizes = tuple(sizes)
         self.clock_sizes = tuple(clock_sizes)
@@ -47,9 +47,9 @@ class StepEmbedding(nn.Module):
         given = (steps.shape[-1], *clock.shape)
         if given != (len(self.sizes), *steps.shape[:-1], len(self.clock_sizes)):
             raise UsageError(
-                f"steps {tuple(steps.shape)} with clock {tuple(clock.shape)}: they need "
+                f"Steps {tuple(steps.shape)} don't fit clock {tuple(clock.shape)}; they need "
                 f"{len(self.sizes)} and {len(self.clock_sizes)} columns and the same dimensions "
-                "before them"
+                "before them."
             )
         if not self.tables:
             features = [steps.to(self._unit.dtype)]

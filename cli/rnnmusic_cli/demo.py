@@ -49,7 +49,7 @@ def demo(
     note(f"2/3 Training a {recipe.model.name} of {recipe.model.size} units for {minutes:g} minutes")
     if run.exists():
         shutil.rmtree(run)  # a demo starts anew each time
-    result = run_training(store, recipe, run, hardware=Hardware(threads=2))
+    result = run_training(store, recipe, run, hardware=Hardware(threads=1))
     note(f"3/3 Generating {BARS} bars")
     generator = checkpoints.load(result.best).generator
     score = generate(

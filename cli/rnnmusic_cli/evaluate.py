@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
 
 from rnnmusic_cli.console import out, say, say_json
+
+if TYPE_CHECKING:
+    from rnnmusic.encodings import Encoding
 
 
 def evaluate(
@@ -40,8 +43,8 @@ def evaluate(
     generator = checkpoints.load(checkpoint).generator
     if generator.encoding.sizes != opened.encoding.sizes:
         raise InputError(
-            f"{checkpoint} speaks {generator.encoding}, but {corpus} holds {opened.encoding}; "
-            "build the corpus with the checkpoint's encoding."
+            f"{checkpoint} speaks {_described(generator.encoding)}, but {corpus} holds "
+            f"{_described(opened.encoding)}; build the corpus with the checkpoint's encoding."
         )
     names = split or ["train", "valid", "test"]
     unknown = [name for name in names if name not in opened.splits]
@@ -76,3 +79,8 @@ def _print(figures: dict[str, dict[str, Any]]) -> None:
 
 def _nats(value: float | None) -> str:
     return "-" if value is None else f"{value:.4f}"
+
+
+def _described(encoding: Encoding) -> str:
+    settings = ", ".join(f"{key} {value}" for key, value in asdict(encoding).items())
+    return f"{encoding.name} ({settings})"

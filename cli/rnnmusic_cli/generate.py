@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from rnnmusic_cli.console import say
+from rnnmusic_cli.console import note, say
 
 
 def generate(
@@ -36,6 +36,10 @@ def generate(
 
     generator = checkpoints.load(checkpoint).generator
     heard = midi.read(prime) if prime is not None else None
+    if heard is not None:
+        for reason, notes in generator.encoding.encode(heard).left_out.items():
+            if notes:
+                note(f"left out of {prime}: {notes} {reason}")
     for index in range(count):
         score = sample(
             generator,

@@ -61,7 +61,7 @@ def live(
     from rnnmusic.heads.protocol import Controls
     from rnnmusic.live.player import play
     from rnnmusic.live.ports import open_output
-    from rnnmusic.live.signals import stop_on_signals
+    from rnnmusic.live.signals import exit_at_once, stop_on_signals
     from rnnmusic.sampling.sampler import Sampler
 
     # Signals are watched from before the port opens: nothing may be left behind by an early Ctrl-C.
@@ -90,4 +90,4 @@ def live(
         f"{report.lateness_max_ms:.2f} ms late; the model kept us waiting {report.late} times"
     )
     if stop.exit_code:
-        raise typer.Exit(stop.exit_code)
+        exit_at_once(stop.exit_code)  # unloading torch would take longer than a performer waits

@@ -38,11 +38,11 @@ def build(name: str, hidden_size: int, sizes: Sequence[int], **options: Any) -> 
     head that doesn't fit the sizes.
     """
     if name not in HEADS:
-        raise UsageError(f"no head is called {name!r}: choose one of {', '.join(HEADS)}")
+        raise UsageError(f"No head is called {name!r}; choose one of {', '.join(HEADS)}.")
     parameters = signature(HEADS[name]).parameters.values()
     known = [p.name for p in parameters if p.kind is Parameter.KEYWORD_ONLY]
     for option in options:
         if option not in known:
             has = f"it has {', '.join(known)}" if known else "it has none"
-            raise UsageError(f"the {name} head has no option {option!r}: {has}")
+            raise UsageError(f"The {name} head has no option {option!r}; {has}.")
     return HEADS[name](hidden_size, sizes, **options)

@@ -18,8 +18,8 @@ def refuse_categories(name: str, sizes: Sequence[int]) -> None:
     """UsageError unless every column is 0 or 1."""
     if any(size != 2 for size in sizes):
         raise UsageError(
-            f"the {name} head is for 0/1 steps and got columns of {tuple(sizes)} values: "
-            "use the categorical head with this encoding"
+            f"The {name} head is for 0/1 steps and got columns of {tuple(sizes)} values; "
+            "use the categorical head with this encoding."
         )
 
 
@@ -32,8 +32,8 @@ def decision_log_prob(logits: Tensor, value: Tensor) -> Tensor:
 class _DecisionLogProb(torch.autograd.Function):
     """log sigmoid(logit) for 1 and log sigmoid(-logit) for 0.
 
-    The usual log1p costs 14 times what log does on a CPU, more than a whole frame's hidden states;
-    it would save a rounding error of 6e-8 in each decision.
+    The usual log1p takes 14 times as long as log on a CPU, as much as a fifth of the whole of NADE;
+    the sum over a frame is as exact either way, to about 1e-6 in float32.
     """
 
     @staticmethod

@@ -28,11 +28,11 @@ class FactoredCategoricalHead(Head):
         super().__init__(hidden_size, sizes)
         if all(size == 2 for size in sizes):
             raise UsageError(
-                "the categorical head is for steps of categories and got 0/1 columns: "
-                "use the nade or bernoulli head with this encoding"
+                "The categorical head is for steps of categories and got 0/1 columns; "
+                "use the nade or bernoulli head with this encoding."
             )
         if width < 1:
-            raise UsageError(f"the categorical head's width is {width}: give 1 or more")
+            raise UsageError(f"The categorical head's width is {width}; give 1 or more.")
         self.direct = nn.Linear(hidden_size, sum(sizes))  # b
         self.start = nn.Linear(hidden_size, width)  # c
         self.embeddings = nn.ModuleList(nn.Embedding(size, width) for size in sizes[:-1])  # E

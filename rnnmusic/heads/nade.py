@@ -35,7 +35,7 @@ class NadeHead(Head):
         super().__init__(hidden_size, sizes)
         refuse_categories("nade", sizes)
         if width < 1:
-            raise UsageError(f"the nade head's width is {width}: give 1 or more")
+            raise UsageError(f"The nade head's width is {width}; give 1 or more.")
         columns = len(sizes)
         self.visible_bias = nn.Linear(hidden_size, columns)  # b
         self.hidden_bias = nn.Linear(hidden_size, width)  # c

@@ -30,9 +30,9 @@ class Controls:
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.temperature < float("inf"):
-            raise UsageError(f"temperature is {self.temperature}: give a number from 0 up")
+            raise UsageError(f"The temperature is {self.temperature}; give a number from 0 up.")
         if not 0.0 < self.top_p <= 1.0:
-            raise UsageError(f"top_p is {self.top_p}: give a number above 0 and at most 1")
+            raise UsageError(f"top_p is {self.top_p}; give a number above 0 and at most 1.")
 
 
 class Head(nn.Module, ABC):
@@ -51,7 +51,7 @@ class Head(nn.Module, ABC):
         super().__init__()
         if hidden_size < 1 or not sizes or min(sizes) < 1:
             raise UsageError(
-                f"a head on {hidden_size} units with sizes {sizes}: all must be 1 or more"
+                f"A head on {hidden_size} units with sizes {sizes} can't be; all must be 1 or more."
             )
         self.hidden_size = hidden_size
         self.sizes = tuple(sizes)
@@ -77,8 +77,8 @@ class Head(nn.Module, ABC):
         """Both without their leading dimensions: (N, hidden_size) and (N, F)."""
         if hidden.shape[:-1] != value.shape[:-1] or value.shape[-1] != len(self.sizes):
             raise UsageError(
-                f"hidden {tuple(hidden.shape)} with steps {tuple(value.shape)}: the steps need "
-                f"{len(self.sizes)} columns and the same dimensions before them"
+                f"Hidden {tuple(hidden.shape)} doesn't fit steps {tuple(value.shape)}; these need "
+                f"{len(self.sizes)} columns and the same dimensions before them."
             )
         return hidden.reshape(-1, hidden.shape[-1]), value.reshape(-1, value.shape[-1])
 

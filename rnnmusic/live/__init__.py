@@ -5,7 +5,7 @@ from rnnmusic.live.file_port import FilePort
 from rnnmusic.live.ledger import Ledger
 from rnnmusic.live.player import Report, play
 from rnnmusic.live.ports import MemoryPort, Port, PortList, PortName, list_ports, open_output
-from rnnmusic.live.signals import SignalStop, stop_on_signals
+from rnnmusic.live.signals import SignalStop, exit_at_once, stop_on_signals
 
 __all__ = [
     "BeatClock",
@@ -21,6 +21,7 @@ __all__ = [
     "SignalStop",
     "SimulatedClock",
     "Stop",
+    "exit_at_once",
     "list_ports",
     "open_output",
     "play",

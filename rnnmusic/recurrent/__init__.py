@@ -45,7 +45,7 @@ RECURRENT: dict[str, Callable[..., Recurrent]] = {"rnn": VanillaRnn, "lstm": Lst
 def layer_options(name: str) -> dict[str, Any]:
     """The options of a flavour's layers with their defaults; UsageError for an unknown flavour."""
     if name not in RECURRENT:
-        raise UsageError(f"no recurrence is called {name!r}: choose one of {', '.join(RECURRENT)}")
+        raise UsageError(f"No recurrence is called {name!r}; choose one of {', '.join(RECURRENT)}.")
     parameters = inspect.signature(RECURRENT[name]).parameters.values()
     return {p.name: p.default for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY}
 
@@ -68,13 +68,13 @@ def build(
     """
     known = layer_options(name)
     if layers < 1:
-        raise UsageError(f"layers is {layers}: give 1 or more")
+        raise UsageError(f"layers is {layers}; give 1 or more.")
     for option in options:
         if option not in known:
-            raise UsageError(f"{name} has no option {option!r}: it has {', '.join(known)}")
+            raise UsageError(f"The {name} has no option {option!r}; it has {', '.join(known)}.")
     if variational:
         if "recurrent_dropout" not in known:
-            raise UsageError(f"{name} has no recurrent dropout: leave `variational` out")
+            raise UsageError(f"The {name} has no recurrent dropout; leave `variational` out.")
         options.setdefault("recurrent_dropout", dropout)
     make = RECURRENT[name]
     inputs = [input_size] + [size] * (layers - 1)

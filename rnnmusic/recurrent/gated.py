@@ -63,11 +63,11 @@ class GatedLayer(Recurrent):
         super().__init__()
         if input_size < 1 or size < 1:
             raise UsageError(
-                f"a layer of {input_size} inputs and {size} units: both must be 1 or more"
+                f"A layer of {input_size} inputs and {size} units can't be; give 1 or more of both."
             )
         if not 0.0 <= recurrent_dropout < 1.0:
             raise UsageError(
-                f"dropout is {recurrent_dropout}: give a number from 0 up to, not including, 1"
+                f"recurrent_dropout is {recurrent_dropout}; give a number from 0 up to below 1."
             )
         self.input_size = input_size
         self.output_size = size
@@ -121,7 +121,7 @@ class GatedLayer(Recurrent):
             carried = tree_map(partial(torch.index_select, dim=0, index=part.row), state)
             begin = where(part.fresh, self.initial_state(len(group)), carried)
             outputs, ends = self._run_ragged(inputs, begin, weights, valid)
-            y = y.index_copy(0, index[valid], outputs[valid])
+            y = y.index_copy(0, index[valid], outputs[valid].to(y))
             end = tree_map(partial(_put_last, part), end, ends)
         return y.view(batch, time, -1), end
 
@@ -173,7 +173,7 @@ class VanillaRnn(GatedLayer):
             recurrent_dropout=recurrent_dropout,
         )
         if nonlinearity not in ("tanh", "relu"):
-            raise UsageError(f"nonlinearity is {nonlinearity!r}: choose tanh or relu")
+            raise UsageError(f"nonlinearity is {nonlinearity!r}; choose tanh or relu.")
         self.nonlinearity = nonlinearity
 
     def step(self, x: Tensor, state: RnnState, dt: Tensor | float = 1.0) -> tuple[Tensor, RnnState]:
@@ -283,4 +283,4 @@ def _at_end(y: Tensor, valid: Tensor) -> Tensor:
 
 def _put_last(part: segments.Segments, rows: Tensor, ends: Tensor) -> Tensor:
     """Rows (B, H) with the ends (N, H) of those segments that are the last of theirs."""
-    return rows.index_copy(0, part.row[part.last], ends[part.last])
+    return rows.index_copy(0, part.row[part.last], ends[part.last].to(rows))

@@ -39,16 +39,18 @@ class Stack(Recurrent):
         super().__init__()
         self.layers = nn.ModuleList(layers)
         if not 0.0 <= dropout < 1.0:
-            raise UsageError(f"dropout is {dropout}: give a number from 0 up to, not including, 1")
+            raise UsageError(f"dropout is {dropout}; give a number from 0 up to below 1.")
         if variational and not dropout:
-            raise UsageError("variational dropout with dropout 0: give a dropout above 0")
+            raise UsageError(
+                "Variational dropout has nothing to do with dropout 0; give a dropout above 0."
+            )
         if not self._parts:
-            raise UsageError("a stack of 0 layers: give at least one")
+            raise UsageError("A stack needs layers; give at least one.")
         for below, above in pairwise(self._parts):
             if below.output_size != above.input_size:
                 raise UsageError(
-                    f"a layer with {below.output_size} outputs under one with {above.input_size} "
-                    "inputs: make them equal"
+                    f"A layer with {below.output_size} outputs under one with {above.input_size} "
+                    "inputs doesn't fit; make them equal."
                 )
         self.dropout = dropout
         self.variational = variational

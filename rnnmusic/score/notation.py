@@ -74,7 +74,7 @@ def from_music21(stream: music21.stream.Stream[Any], *, name: str = "") -> Score
     stream = _sounding(_unfolded(stream, m21), m21)
     parts: list[Any] = list(stream.getElementsByClass(m21.stream.Part)) or [stream]
     flats = [part.flatten() for part in parts]
-    notes = [list(_notes(flat, m21)) for flat in flats]
+    notes = [_notes(flat, m21) for flat in flats]
     shift, metres = _bar_lines(parts[0], flats[0], m21)
     keys = _keys(flats[0], m21)
     tempos = _tempos([stream, *flats], m21)
@@ -124,29 +124,35 @@ def _sounding(stream: Any, m21: Any) -> Any:
     return stream.toSoundingPitch()
 
 
-def _notes(flat: Any, m21: Any) -> Iterator[_Note]:
+def _notes(flat: Any, m21: Any) -> list[_Note]:
     """The notes of a part, ties joined, in order of their starts."""
+    written = [
+        (_offset(element, flat), member, element)
+        for element in flat.notes
+        if not element.duration.isGrace and not isinstance(element, m21.harmony.Harmony)
+        for member in (element.notes if hasattr(element, "notes") else (element,))
+    ]
+    # Of several notes that may end a tie the marked one does; second endings often lack the mark.
+    written.sort(key=lambda row: (row[0], _tie(row[1]) not in ("stop", "continue")))
     played: list[_Note] = []
     tied: dict[tuple[int, Fraction], list[int]] = {}  # pitch, end -> places in `played`
-    for element in flat.notes:
-        if element.duration.isGrace or isinstance(element, m21.harmony.Harmony):
-            continue
-        start = _offset(element, flat)
+    for start, member, element in written:
         end = start + _fraction(element.duration.quarterLength)
-        for member in element.notes if hasattr(element, "notes") else (element,):
-            pitch = _pitch(member)
-            tie = member.tie.type if member.tie is not None else None
-            # The end of a tie needs no mark: second endings often lack it.
-            before = tied.get((pitch, start))
-            if before:
-                place = before.pop()
-                played[place] = played[place]._replace(end=end)
-            else:
-                place = len(played)
-                played.append(_Note(start, end, pitch, _velocity(member, element)))
-            if tie in ("start", "continue"):
-                tied.setdefault((pitch, end), []).append(place)
-    return iter(played)
+        pitch = _pitch(member)
+        before = tied.get((pitch, start))
+        if before:
+            place = before.pop()
+            played[place] = played[place]._replace(end=end)
+        else:
+            place = len(played)
+            played.append(_Note(start, end, pitch, _velocity(member, element)))
+        if _tie(member) in ("start", "continue"):
+            tied.setdefault((pitch, end), []).append(place)
+    return played
+
+
+def _tie(note: Any) -> str | None:
+    return note.tie.type if note.tie is not None else None
 
 
 def _pitch(note: Any) -> int:
@@ -228,7 +234,8 @@ def _measures(part: Any, m21: Any) -> Iterator[_Measure]:
 def _metre(sign: Any) -> tuple[int, int] | None:
     """A time signature's numbers, or None when it has none that a metre can hold."""
     numerator, denominator = getattr(sign, "numerator", None), getattr(sign, "denominator", None)
-    if not numerator or not denominator or numerator > 255:
+    # music21 makes up metres such as 1/6 for bars of ABC that don't add up.
+    if not numerator or not denominator or numerator > 255 or denominator & (denominator - 1):
         return None
     return int(numerator), int(denominator)
 

@@ -29,7 +29,7 @@ def add_room(
 
     delays = np.array([max(1, round(ms * sample_rate_hz / 1000)) for ms in DELAYS_MS])
     lines, longest, block = len(delays), int(delays.max()), int(delays.min())
-    loss = 10 ** (-3 * delays / (reverb_time_s * sample_rate_hz))
+    loss = (10 ** (-3 * delays / (reverb_time_s * sample_rate_hz))).astype(np.float32)[:, None]
     pole = float(np.exp(-2 * np.pi * DAMPING_HZ / sample_rate_hz))
     # Lines take left and right by turns, and give to both with signs that are orthogonal, so that
     # the two answers are as unlike as in a real room.
@@ -38,22 +38,31 @@ def add_room(
     outlet = np.tile(np.array([[1, 1, 1, 1], [1, 1, -1, -1]], dtype=np.float32), lines // 4)
     outlet *= np.float32(amount / np.sqrt(lines / 2))
 
-    memory = np.zeros((lines, longest + block), dtype=np.float32)
-    size = memory.shape[1]
-    damping = np.zeros((lines, 1))
+    low_pass = np.array([1 - pole], dtype=np.float32), np.array([1, -pole], dtype=np.float32)
+    low_pass_state = np.zeros((lines, 1), dtype=np.float32)
     low_cut = butter(2, LOW_CUT_HZ, "highpass", fs=sample_rate_hz, output="sos")
     low_cut_state = np.zeros((len(low_cut), 2, 2))
-    rows = np.arange(lines)[:, None]
-    # Nothing comes back within the shortest delay, so whole blocks are computed at once.
+
+    # What the lines hold: the last `longest` frames, then those of the chunk being worked on.
+    memory = np.zeros((lines, longest + BLOCKS * block), dtype=np.float32)
     for chunk in range(0, dry.shape[1], BLOCKS * block):
         part = dry[:, chunk : chunk + BLOCKS * block]
+        frames = part.shape[1]
         source, low_cut_state = sosfilt(low_cut, part, axis=-1, zi=low_cut_state)
-        entering = inlet @ source.astype(np.float32)
-        for start in range(0, part.shape[1], block):
-            span = slice(start, min(start + block, part.shape[1]))
-            now = np.arange(chunk + span.start, chunk + span.stop)
-            late = memory[rows, (now - delays[:, None]) % size]
-            late, damping = lfilter([1 - pole], [1, -pole], late, axis=-1, zi=damping)
-            late *= loss[:, None]
-            memory[:, now % size] = late - (2 / lines) * late.sum(axis=0) + entering[:, span]
-            part[:, span] += outlet @ late.astype(np.float32)
+        memory[:, longest : longest + frames] = inlet @ source.astype(np.float32)
+        answer = np.empty((lines, frames), dtype=np.float32)
+        # Nothing comes back within the shortest delay, so whole blocks are computed at once.
+        for start in range(0, frames, block):
+            stop = min(start + block, frames)
+            late = np.stack(
+                [
+                    line[start + longest - d : stop + longest - d]
+                    for line, d in zip(memory, delays, strict=True)
+                ]
+            )
+            late, low_pass_state = lfilter(*low_pass, late, axis=-1, zi=low_pass_state)
+            late *= loss
+            memory[:, start + longest : stop + longest] += late - (2 / lines) * late.sum(axis=0)
+            answer[:, start:stop] = late
+        part += outlet @ answer
+        memory[:, :longest] = memory[:, frames : frames + longest].copy()

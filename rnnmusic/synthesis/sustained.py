@@ -14,7 +14,7 @@ MAX_PARTIALS = 40
 HIGHEST_PARTIAL_HZ = 14_000.0
 # (tuning as a fraction of the spread, gain). The first leads and is in tune; equal gains would
 # let a note beat down to nothing, equal distances would let it beat in step.
-PLAYERS = ((0.0, 1.0), (-0.5, 0.5), (0.37, 0.5), (-0.21, 0.4), (0.5, 0.4))
+PLAYERS = ((0.0, 1.0), (-0.5, 0.4), (0.37, 0.4), (-0.21, 0.3), (0.5, 0.3))
 
 
 @dataclass(frozen=True)

@@ -116,6 +116,7 @@ class _Run:
         self.progress = Progress()
         self.carried: State | None = None
         self.valid_nll: float | None = None
+        self.loss = math.nan  # of the last batch, nats per step of music
         self.log = CsvLog(folder / "log.csv")
         self.notes = {"corpus": corpus.name, "likelihood": self.generator.head.kind}
 
@@ -138,39 +139,46 @@ class _Run:
     def go(self) -> Result:
         """Epochs of batches until something ends them."""
         p = self.progress
-        while not p.finished and p.epoch < self.training.max_epochs:
-            self.epoch_batches = self.batches.batches_per_epoch(p.epoch)
-            if p.batch == 0:
-                self._seed_epoch()
-                self.carried = None
-            for batch in self.batches.epoch(p.epoch, start=p.batch):
-                loss = self._optimise(batch)
-                p.batch += 1
-                if self.training.validate_every and p.step % self.training.validate_every == 0:
-                    self._validate()
-                self._tell(loss)
-                p.finished = p.finished or self._reason_to_stop()
-                if p.finished:
-                    break
-                if self.fabric.world_size == 1 and time.monotonic() > self.saved_at + SAVE_EVERY_S:
+        try:
+            while not p.finished and p.epoch < self.training.max_epochs:
+                self._epoch()
+            p.finished = p.finished or "epochs"
+            if p.finished == "stopped":
+                if self.fabric.world_size == 1:
                     self._save()
-            else:
-                p.epoch, p.batch = p.epoch + 1, 0
-                if not self.training.validate_every:
-                    self._validate()
-                    self._tell(loss)
-        p.finished = p.finished or "epochs"
-        if p.train_steps and p.finished != "stopped":
-            self._validate()  # what the last steps were worth must not be lost
-        if p.finished == "stopped" and self.fabric.world_size == 1:
-            self._save()
-        self.log.close()
+            elif p.train_steps:
+                self._validate()  # what the last steps were worth must not be lost
+        finally:
+            self.log.close()
         return Result(
             self.folder / "best", p.best_nll, p.best_step, p.step, self.pace.elapsed_s, p.finished
         )
 
-    def _optimise(self, batch: Batch) -> float:
-        """One optimiser step; return nats per step of music in the batch."""
+    def _epoch(self) -> None:
+        """The rest of an epoch, or the part of it that comes before the run's end."""
+        p = self.progress
+        self.epoch_batches = self.batches.batches_per_epoch(p.epoch)
+        if p.batch == 0:
+            self._seed_epoch()
+            self.carried = None
+        for batch in self.batches.epoch(p.epoch, start=p.batch):
+            self._optimise(batch)
+            p.batch += 1
+            if self.training.validate_every and p.step % self.training.validate_every == 0:
+                self._validate()
+            self._tell()
+            p.finished = p.finished or self._reason_to_stop()
+            if p.finished:
+                return
+            if self.fabric.world_size == 1 and time.monotonic() > self.saved_at + SAVE_EVERY_S:
+                self._save()
+        p.epoch, p.batch = p.epoch + 1, 0
+        if not self.training.validate_every:
+            self._validate()
+            self._tell()
+
+    def _optimise(self, batch: Batch) -> None:
+        """One optimiser step."""
         batch = batch.to(self.fabric.device)
         rate = self._learning_rate()
         for group in self.optimizer.param_groups:
@@ -202,7 +210,7 @@ class _Run:
         self.progress.train_nll_sum += total_nll
         self.progress.train_steps += int(count)
         self.average.update(self.progress.step)
-        return total_nll / max(count, 1.0)
+        self.loss = total_nll / max(count, 1.0)
 
     def _learning_rate(self) -> float:
         return learning_rate(self.training, self.progress, self.first_epoch_batches)
@@ -281,7 +289,7 @@ class _Run:
         self.fabric.barrier()
         self.saved_at = time.monotonic()
 
-    def _tell(self, loss: float) -> None:
+    def _tell(self) -> None:
         if self.observer is None or not self.fabric.is_global_zero:
             return
         p = self.progress
@@ -291,7 +299,7 @@ class _Run:
                 epoch=p.epoch,
                 batch=p.batch,
                 batches=self.epoch_batches,
-                train_nll=p.train_nll_sum / p.train_steps if p.train_steps else loss,
+                train_nll=p.train_nll_sum / p.train_steps if p.train_steps else self.loss,
                 valid_nll=self.valid_nll,
                 best_nll=p.best_nll,
                 learning_rate=self._learning_rate(),

@@ -14,8 +14,8 @@ from rnnmusic.live import MonotonicClock, Stop, stop_on_signals
 
 # Holds a chord for ever; says so once it sounds.
 PROGRAM = """
-import sys
-from rnnmusic.live import open_output, play, stop_on_signals
+import atexit, sys
+from rnnmusic.live import exit_at_once, open_output, play, stop_on_signals
 from tests.live.playing import ScriptedModel, frame
 
 def frames():
@@ -32,7 +32,9 @@ with stop_on_signals() as stop:
         play(ScriptedModel(frames()), port, tempo_bpm=300, stop=stop, on_bar=on_bar, program=7)
     finally:
         port.close()
-sys.exit(stop.exit_code)
+atexit.register(print, "taken apart")
+print("over")
+exit_at_once(stop.exit_code)
 """
 
 
@@ -49,8 +51,9 @@ def test_a_signal_ends_a_recording_in_good_order(tmp_path, number, code):
         assert process.stdout.readline() == "bar 1\n"
         process.send_signal(number)
         process.send_signal(number)  # the impatient second one
-        process.communicate(timeout=20)
+        out, _ = process.communicate(timeout=20)
     assert process.returncode == code
+    assert out.endswith("over\n")
     messages = [m for m in mido.MidiFile(path).tracks[0] if not m.is_meta]
     assert [m.type for m in messages] == (
         ["program_change"] + ["note_on"] * 2 + ["note_off"] * 2 + ["control_change"] * 3

@@ -98,3 +98,13 @@ def test_lstm_holds_its_cells_exactly_however_long_the_padding() -> None:
 def test_impossible_options_are_refused(make) -> None:
     with pytest.raises(UsageError):
         make()
+
+
+@pytest.mark.parametrize("flavour", [VanillaRnn, Gru, Lstm])
+def test_ragged_batches_run_under_autocast(flavour) -> None:
+    layer = flavour(3, 4)
+    x, reset = torch.randn(3, 6, 3), torch.rand(3, 6) < 0.3
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        y, _ = layer(x, reset=reset, lengths=torch.tensor([6, 2, 4]))
+    expected, _ = layer(x, reset=reset, lengths=torch.tensor([6, 2, 4]))
+    torch.testing.assert_close(y.float(), expected, atol=0.05, rtol=0)

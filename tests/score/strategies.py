@@ -1,14 +1,9 @@
 """Hypothesis strategies for Scores: everything that a MIDI file can say, odd corners included."""
 
 import numpy as np
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from rnnmusic.score import BEND, CONTROL, KEY, METRE, NOTE, TEMPO, Score, Track, sort_notes, table
-
-# No example has a deadline: machines that run tests are shared.
-settings.register_profile("shared", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("shared")
 
 ticks = st.integers(0, 3000) | st.integers(0, 10_000_000)
 names = st.text(st.characters(exclude_categories=("Cs",)), max_size=12)

@@ -120,6 +120,12 @@ def test_bar_lines_stand_where_they_are_notated(m21, lengths, bar_lines, metres)
     assert [(tick / 480, n, d) for tick, n, d in score.metres.tolist()] == metres
 
 
+def test_metres_that_midi_cannot_say_leave_the_one_before(m21):
+    part = bars(m21, 4, 4, 4)
+    part.getElementsByClass("Measure")[1].timeSignature = m21.meter.TimeSignature("1/6")
+    assert from_music21(part).metres.tolist() == [(0, 4, 4)]
+
+
 def test_ties_chords_graces_and_symbols(m21):
     tied = m21.chord.Chord(["C4", "E4"], quarterLength=2)
     tied.notes[0].tie = m21.tie.Tie("start")

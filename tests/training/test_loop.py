@@ -56,7 +56,7 @@ def test_every_generator_learns_what_comes_next(tmp_path: Path, model: str, head
 
 
 @pytest.mark.parametrize("chunk_length", [0, 7])
-@pytest.mark.parametrize("stop_at", [3, 11])
+@pytest.mark.parametrize("stop_at", [3, 5, 11])
 def test_resuming_gives_the_bits_of_an_unbroken_run(
     tmp_path: Path, chunk_length: int, stop_at: int
 ) -> None:
