@@ -1,0 +1,83 @@
+"""Everything the README shows works: its commands and its code are run, one after the other."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from rnnmusic import midi
+from tests.cli.conftest import call, tune
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+NO_MIDI_DRIVER = 4  # what `rnnmusic ports` exits with on a machine without one, as documented
+
+
+def blocks(language: str) -> list[str]:
+    """The README's fenced code blocks in a language."""
+    return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
+
+
+def commands() -> list[list[str]]:
+    """The `rnnmusic` commands that the README shows, comments taken off."""
+    lines = "".join(blocks("sh")).splitlines()
+    return [shlex.split(line, comments=True) for line in lines if line.strip()]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with some music in it, as the README's reader has one."""
+    monkeypatch.chdir(tmp_path)
+    music = tmp_path / "my-music"
+    music.mkdir()
+    midi.write(tune(0), music / "tune.mid")
+    for seed in range(1, 9):
+        midi.write(tune(seed), music / f"{seed}.mid")
+    return tmp_path
+
+
+def test_commands_run_in_order(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shown = commands()
+    assert {command[1] for command in shown} >= {"corpus", "train", "generate", "render", "live"}
+    for program, *arguments in shown:
+        assert program == "rnnmusic"
+        # The one liberty taken: the reader's ten minutes are a moment here.
+        brief = ["0.02" if before == "--minutes" else a for before, a in _pairs(arguments)]
+        code = call(monkeypatch, *brief)
+        allowed = {0, NO_MIDI_DRIVER} if arguments == ["ports"] else {0}
+        assert code in allowed, (arguments, capsys.readouterr().err)
+    for name in ("bach.mid", "bach.wav", "new.mid", "take.mid", "take.flac", "take.mp3"):
+        assert (folder / name).stat().st_size > 0
+
+
+def test_code_runs(folder: Path) -> None:
+    for block in blocks("python"):
+        exec(compile(block, "README.md", "exec"), {})
+    assert midi.read(folder / "opening.mid").note_count > 0
+
+
+def test_make_targets_exist() -> None:
+    targets = re.findall(r"^    make (\w+)", README, flags=re.MULTILINE)
+    assert targets == ["demo", "test"]
+    for target in targets:
+        subprocess.run(["make", "--dry-run", target], cwd=ROOT, check=True, capture_output=True)
+
+
+def test_links_and_pictures_are_there() -> None:
+    for link in re.findall(r"\]\(([^)]+)\)", README):
+        assert (ROOT / link).is_file(), link
+
+
+def test_it_says_what_this_is_in_ten_lines() -> None:
+    before_commands = README.split("    make demo")[0].strip().splitlines()
+    assert len([line for line in before_commands[1:] if line.strip()]) <= 10
+
+
+def _pairs(arguments: list[str]) -> list[tuple[str, str]]:
+    return list(zip(["", *arguments], arguments, strict=False))
