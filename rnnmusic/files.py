@@ -54,7 +54,7 @@ def replacing_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
     try:
         yield temporary
         for file in temporary.iterdir():
-            _flush(file)
+            _settle(file)
         temporary.chmod(0o777 & ~_umask())
         old = _old(target)
         if target.exists():
@@ -84,8 +84,10 @@ def _old(target: Path) -> Path:
     return target.with_name(f".{target.name}.old")
 
 
-def _flush(file: Path) -> None:
+def _settle(file: Path) -> None:
+    """Put a finished file on the disk, with the permissions an ordinary open() would give it."""
     if file.is_file():
+        file.chmod(0o666 & ~_umask())  # safetensors makes its files private
         with file.open("rb") as handle:
             os.fsync(handle.fileno())
 

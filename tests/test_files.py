@@ -55,7 +55,9 @@ def test_a_folder_is_replaced_as_a_whole(tmp_path: Path) -> None:
     for content in ("one", "two"):
         with replacing_folder(target) as temporary:
             (temporary / content).write_text(content)
+            (temporary / content).chmod(0o600)
         assert [p.name for p in target.iterdir()] == [content]
+        assert (target / content).stat().st_mode & 0o777 == 0o666 & ~_umask()
     assert [p.name for p in target.parent.iterdir()] == ["store"]
 
 

@@ -82,5 +82,6 @@ def _nats(value: float | None) -> str:
 
 
 def _described(encoding: Encoding) -> str:
-    settings = ", ".join(f"{key} {value}" for key, value in asdict(encoding).items())
-    return f"{encoding.name} ({settings})"
+    config = encoding.to_config()
+    settings = ", ".join(f"{key} {value}" for key, value in config.items() if key != "name")
+    return f"{config['name']} ({settings})"
