@@ -15,8 +15,6 @@ from rnnmusic_cli.train import run_training
 CHORALES = "music21:bach"
 BARS = 16
 TEMPO_BPM = 84.0
-# Chorales are sung, or played on an organ: General MIDI's church organ.
-PROGRAM = 19
 
 
 def demo(
@@ -58,7 +56,6 @@ def demo(
         seed=seed,
         controls=Controls(temperature=0.9, top_p=0.98),
         tempo_bpm=TEMPO_BPM,
-        program=PROGRAM,
     )
     midi.write(score, output / "bach.mid")
     audio = render(score)

@@ -100,7 +100,7 @@ def run_training(corpus_path: Path, recipe: Recipe, output: Path, **options: Any
         result = train_loop(
             corpus, recipe, output, observer=view, should_stop=stop.is_set, **options
         )
-    if result.best_nll is not None:
+    if result.best_nll is not None and result.rank == 0:
         say(
             f"Best checkpoint: {result.best} (validation {result.best_nll:.4f} nats per step, "
             f"pooled, at step {result.best_step} of {result.steps}; ended by {result.reason})"

@@ -7,12 +7,16 @@ from typing import NamedTuple
 from rnnmusic.score.assembly import MalformedError
 
 
+_MOST_TRACKS = 0xFFFF  # a header can't announce more
+
+
 class Container(NamedTuple):
-    """A file's header fields and the event bytes of each of its tracks."""
+    """A file's header fields, its bytes, and where among them each track's events begin and end."""
 
     format: int
     ticks_per_quarter: int
-    chunks: tuple[bytes, ...]
+    data: bytes
+    chunks: list[tuple[int, int]]
 
 
 def unpack(data: bytes) -> Container:
@@ -44,7 +48,7 @@ def unpack(data: bytes) -> Container:
     chunks = _tracks(data, 8 + header_size, track_count)
     if not chunks:
         raise MalformedError("it has no tracks")
-    return Container(file_format, division, chunks)
+    return Container(file_format, division, data, chunks)
 
 
 def _unwrapped(data: bytes) -> bytes:
@@ -59,8 +63,8 @@ def _unwrapped(data: bytes) -> bytes:
     raise MalformedError("its RIFF wrapper holds no MIDI")
 
 
-def _tracks(data: bytes, at: int, announced: int) -> tuple[bytes, ...]:
-    chunks: list[bytes] = []
+def _tracks(data: bytes, at: int, announced: int) -> list[tuple[int, int]]:
+    chunks: list[tuple[int, int]] = []
     while at + 8 <= len(data):
         kind, size = data[at : at + 4], int.from_bytes(data[at + 4 : at + 8], "big")
         at += 8
@@ -70,26 +74,15 @@ def _tracks(data: bytes, at: int, announced: int) -> tuple[bytes, ...]:
                     f"it ends in the middle of track {len(chunks) + 1}: "
                     f"{at + size - len(data)} bytes are missing"
                 )
-            chunks.append(data[at : at + size])
+            chunks.append((at, at + size))
         elif len(chunks) >= announced:
             break
         at += size
     if len(chunks) < announced:
         raise MalformedError(f"its header announces {announced} tracks but it holds {len(chunks)}")
-    return tuple(chunks)
-
-
-def read_length(data: bytes, at: int) -> tuple[int, int]:
-    """Value of the variable-length quantity at this byte, and the position after it."""
-    value = 0
-    for i in range(4):
-        if at + i >= len(data):
-            raise MalformedError(f"a number breaks off at byte {at} of a track")
-        byte = data[at + i]
-        value = value << 7 | byte & 0x7F
-        if byte < 0x80:
-            return value, at + i + 1
-    raise MalformedError(f"a number at byte {at} of a track is longer than the standard's 4 bytes")
+    if len(chunks) > _MOST_TRACKS:
+        raise MalformedError(f"it holds {len(chunks)} tracks; there can be {_MOST_TRACKS}")
+    return chunks
 
 
 def write_length(value: int) -> bytes:
@@ -106,17 +99,3 @@ def decode_text(raw: bytes) -> str:
         return raw.decode("utf-8")
     except UnicodeDecodeError:
         return raw.decode("latin-1")
-
-
-def sequence_name(chunk: bytes) -> str:
-    """Track name among the meta events that open a chunk, before any other event; else ""."""
-    at, name = 0, ""
-    while True:
-        _, at = read_length(chunk, at)
-        if chunk[at : at + 1] != b"\xff" or chunk[at + 1 : at + 2] in (b"", b"\x2f"):
-            return name
-        kind = chunk[at + 1]
-        size, at = read_length(chunk, at + 2)
-        if kind == 0x03:
-            name = decode_text(chunk[at : at + size])
-        at += size

@@ -8,8 +8,7 @@ from pathlib import Path
 from rnnmusic.errors import InputError
 from rnnmusic.files import replacing_file
 from rnnmusic.midi.container import unpack
-from rnnmusic.midi.exact import read_exactly
-from rnnmusic.midi.fast import read_fast
+from rnnmusic.midi.reader import read_tracks
 from rnnmusic.midi.writer import dumps
 from rnnmusic.score import Score
 from rnnmusic.score.assembly import MalformedError
@@ -31,9 +30,7 @@ def read(source: str | os.PathLike[str] | bytes) -> Score:
     else:
         data, label = _file_bytes(Path(source)), f"{source}"
     try:
-        container = unpack(data)
-        score = read_fast(container)
-        return read_exactly(container) if score is None else score
+        return read_tracks(unpack(data))
     except MalformedError as error:
         raise InputError(
             f"{label} can't be read as MIDI: {error}; give a whole Standard MIDI File "

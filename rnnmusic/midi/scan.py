@@ -13,10 +13,12 @@ import numpy as np
 
 from rnnmusic.score import Table
 
-# Where each track's bytes are, and what came of them: the rows of each table up to its end, its
-# last name (at < 0: none), the parts it has and the last of them to appear.
+# One track: where its bytes are, and what came of them. Of each table, the rows filled when it was
+# through; its last name (at < 0: none); how many parts it has and one of them.
 CHUNK = np.dtype(
-    [(name, "<i8") for name in "begin end notes controls bends name_at name_size parts part".split()]
+    [("begin", "<i8"), ("end", "<i8")]
+    + [(name, "<i8") for name in ("notes", "controls", "bends", "tempos", "metres", "keys")]
+    + [("name_at", "<i8"), ("name_size", "<i8"), ("parts", "<i8"), ("part", "<i8")]
 )
 
 # What can be wrong, for Outcome.trouble.
@@ -29,19 +31,14 @@ _SHIFTS_PER_NOTE = 8  # of sorting by insertion, on average, before it is left t
 
 
 class Outcome(NamedTuple):
-    """Rows filled of each table, whether notes are sorted, and the first trouble if any.
+    """What a scan came to, beside what it wrote into the tables.
 
-    title_at and title_size: the name that opens the first track (at < 0: none). trouble_at is a
-    position in the data, within track number trouble_chunk from 0.
+    title_at and title_size: the name that opens the first track (at < 0: none). Trouble is in
+    track number trouble_chunk, from 0, at a position in the data: that of its kind for a meta
+    event.
     """
 
-    notes: int
-    controls: int
-    bends: int
-    tempos: int
-    metres: int
-    keys: int
-    is_sorted: bool
+    is_sorted: bool  # the notes of each part; else they are only in order of their starts
     title_at: int
     title_size: int
     trouble: int
@@ -93,21 +90,23 @@ def scan(
     trouble, tick, at, chunk = FINE, 0, 0, 0
     while chunk < len(chunks):
         at, stop = int(chunks["begin"][chunk]), int(chunks["end"][chunk])
-        first_note, name_at, name_size, parts, part = n, _NOBODY, 0, 0, 0
+        first_note, name_at, name_size, parts, last_part = n, _NOBODY, 0, 0, 0
         tick, status, sounding = 0, 0, 0
         only_metas = chunk == 0
         program[:] = 0
         while at < stop:
             # -- time ------------------------------------------------------------------------
-            delta = int(data[at])
-            if delta < 0x80:
-                at += 1
+            if at + 1 < stop and data[at] & data[at + 1] < 0x80:
+                byte = int(data[at])
+                wide = byte >> 7
+                tick += (byte & 0x7F) << 7 * wide | data[at + 1] * wide
+                at += 1 + wide
             else:
                 delta, at = _number(data, at, stop)
                 if delta < 0:
                     trouble = -delta
                     break
-            tick += delta
+                tick += delta
             if at >= stop:
                 trouble = BROKEN
                 break
@@ -117,13 +116,13 @@ def scan(
                 if byte != 0xFF and byte != 0xF0 and byte != 0xF7:
                     trouble = BAD_STATUS
                     break
-                kind = -1
+                kind, kind_at = -1, at + 1
                 if byte == 0xFF:
                     if at + 1 >= stop:
                         trouble = BROKEN
                         break
                     at += 1
-                    kind = int(data[at])
+                    kind = int(data[kind_at])
                 else:
                     status, only_metas = 0, False
                 size, at = _number(data, at + 1, stop)
@@ -135,21 +134,22 @@ def scan(
                     break
                 if kind == _END:
                     break
-                if kind == _NAME:
+                elif kind == _NAME:
                     name_at, name_size = at, size
                     if only_metas:
                         title_at, title_size = at, size
                 elif kind == _TEMPO or kind == _METRE or kind == _KEY:
                     trouble = _meta(data, at, size, kind, tick, metas, tempos, metres, keys)
                     if trouble:
+                        at = kind_at
                         break
                 at += size
                 continue
             # -- channel messages ------------------------------------------------------------
-            if byte >= 0x80:
-                status = byte
-                at += 1
-            elif status == 0:
+            has_status = byte >> 7
+            status += has_status * (byte - status)
+            at += has_status
+            if status == 0:
                 trouble = NO_STATUS
                 break
             only_metas = False
@@ -159,46 +159,60 @@ def scan(
                 trouble = BROKEN
                 break
             data1, data2 = int(data[at]), int(data[at + width - 1])
-            if data1 > 127 or data2 > 127:
+            if data1 | data2 > 127:
                 trouble = BAD_VALUE
                 break
             at += width
-            if kind == 0x90 and data2 > 0:
-                part = channel << 7 | int(program[channel])
-                if played_in[part] != chunk:
-                    played_in[part] = chunk
-                    parts += 1
-                if waiting_controls[channel] >= 0:
-                    _adopt(control_part, waiting_controls, c, channel, part)
-                if waiting_bends[channel] >= 0:
-                    _adopt(bend_part, waiting_bends, b, channel, part)
-                note_start[n], note_end[n], note_part[n] = tick, _NOBODY, part
-                note_pitch[n], note_velocity[n] = data1, data2
-                key = channel << 7 | data1
-                if first_sounding[key] < 0:
-                    first_sounding[key] = n
-                else:
-                    note_end[last_sounding[key]] = -2 - n
-                last_sounding[key] = n
-                sounding += 1
-                n += 1
-            elif kind == 0x90 or kind == 0x80:
-                key = channel << 7 | data1
-                row = int(first_sounding[key])
-                if row >= 0:
-                    first_sounding[key] = -2 - int(note_end[row])
-                    note_end[row] = tick
-                    sounding -= 1
-            elif kind == 0xB0:
-                control_tick[c], control_number[c], control_value[c] = tick, data1, data2
-                control_part[c] = _owner(channel, program, played_in, chunk, waiting_controls, c)
-                c += 1
-            elif kind == 0xC0:
+            if kind == 0xC0:
                 program[channel] = data1
-            elif kind == 0xE0:
+            if kind == 0xA0 or width == 1:
+                continue
+            # Which of the three comes next in a performance nobody can foresee, a processor
+            # neither: so they share one way through, and arithmetic makes the difference.
+            is_on = (kind == 0x90) * (data2 > 0)
+            is_off = (kind == 0x80) + (kind == 0x90) - is_on
+            is_control = int(kind == 0xB0)
+            part = channel << 7 | int(program[channel])
+            owner = part
+            if played_in[part] != chunk and not is_off:
+                if is_on:
+                    played_in[part], last_part = chunk, part
+                    parts += 1
+                else:
+                    owner = -1 - channel
+                    if is_control and waiting_controls[channel] < 0:
+                        waiting_controls[channel] = c
+                    elif kind == 0xE0 and waiting_bends[channel] < 0:
+                        waiting_bends[channel] = b
+            if (waiting_controls[channel] >= 0 or waiting_bends[channel] >= 0) and is_on:
+                _adopt(control_part, waiting_controls, c, channel, part)
+                _adopt(bend_part, waiting_bends, b, channel, part)
+            if kind == 0xE0:
                 bend_tick[b], bend_value[b] = tick, (data2 << 7 | data1) - 8192
-                bend_part[b] = _owner(channel, program, played_in, chunk, waiting_bends, b)
+                bend_part[b] = owner
                 b += 1
+                continue
+
+            # Both rows may be left over: what comes next writes them again.
+            note_start[n], note_pitch[n], note_velocity[n] = tick, data1, data2
+            note_part[n] = part
+            control_tick[c], control_number[c], control_value[c] = tick, data1, data2
+            control_part[c] = owner
+            c += is_control
+            key = channel << 7 | data1
+            first = int(first_sounding[key])
+            is_end = is_off * (first >= 0)
+            if is_on * (first + 1) > 0:  # struck again while it sounds
+                note_end[last_sounding[key]] = -2 - n
+                note_end[n] = _NOBODY
+            else:
+                row = n + is_end * (first - n)
+                follower = -2 - int(note_end[row])
+                note_end[row] = _NOBODY + is_end * (tick - _NOBODY)
+                first_sounding[key] = first + is_on * (n - first) + is_end * (follower - first)
+            last_sounding[key] += is_on * (n - last_sounding[key])
+            n += is_on
+            sounding += is_on - is_end
         if trouble:
             break
         # -- the end of a track --------------------------------------------------------------
@@ -211,19 +225,18 @@ def scan(
             if waiting_controls[channel] >= 0 or waiting_bends[channel] >= 0:
                 part = channel << 7 | int(program[channel])
                 if played_in[part] != chunk:
-                    played_in[part] = chunk
+                    played_in[part], last_part = chunk, part
                     parts += 1
                 _adopt(control_part, waiting_controls, c, channel, part)
                 _adopt(bend_part, waiting_bends, b, channel, part)
         is_sorted = _sort(notes, note_part, first_note, n) and is_sorted
         chunks["notes"][chunk], chunks["controls"][chunk], chunks["bends"][chunk] = n, c, b
+        chunks["tempos"][chunk], chunks["metres"][chunk] = metas[0], metas[1]
+        chunks["keys"][chunk] = metas[2]
         chunks["name_at"][chunk], chunks["name_size"][chunk] = name_at, name_size
-        chunks["parts"][chunk], chunks["part"][chunk] = parts, part
+        chunks["parts"][chunk], chunks["part"][chunk] = parts, last_part
         chunk += 1
-    return Outcome(
-        n, c, b, int(metas[0]), int(metas[1]), int(metas[2]),
-        is_sorted, title_at, title_size, trouble, chunk, at, tick,
-    )  # fmt: skip
+    return Outcome(is_sorted, title_at, title_size, trouble, chunk, at, tick)
 
 
 def _number(data: bytes, at: int, stop: int) -> tuple[int, int]:
@@ -287,18 +300,6 @@ def _meta(
     return FINE
 
 
-def _owner(
-    channel: int, program: Table, played_in: Table, chunk: int, waiting: Table, row: int
-) -> int:
-    """Part of a controller or bend in this row, or -1 - channel while it waits for one."""
-    part = channel << 7 | int(program[channel])
-    if played_in[part] == chunk:
-        return part
-    if waiting[channel] < 0:
-        waiting[channel] = row
-    return -1 - channel
-
-
 def _adopt(part_column: Table, waiting: Table, filled: int, channel: int, part: int) -> None:
     """Give the rows that wait on a channel to a part."""
     if waiting[channel] >= 0:
@@ -339,3 +340,6 @@ def _sort(notes: Table, note_part: Table, begin: int, end: int) -> bool:
         if shifts_left < 0:
             return False
     return True
+
+
+HELPERS = (_number, _meta, _adopt, _sort)  # what `scan` calls

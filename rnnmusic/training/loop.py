@@ -11,7 +11,7 @@ import math
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -50,6 +50,7 @@ class Result:
     steps: int
     elapsed_s: float
     reason: str  # "epochs", "time", "patience" or "stopped"
+    rank: int = 0  # of the process that tells; the others computed the same
 
 
 def train(
@@ -118,7 +119,12 @@ class _Run:
         self.valid_nll: float | None = None
         self.loss = math.nan  # of the last batch, nats per step of music
         self.log = CsvLog(folder / "log.csv")
-        self.notes = {"corpus": corpus.name, "likelihood": self.generator.head.kind}
+        self.notes = {
+            "corpus": corpus.name,
+            "likelihood": self.generator.head.kind,
+            "data": asdict(recipe.data),
+            "training": asdict(recipe.training),
+        }
 
     def start(self, resume: bool, tensorboard: bool) -> None:
         """Make the folder, or take up the run that is in it."""
@@ -151,7 +157,13 @@ class _Run:
         finally:
             self.log.close()
         return Result(
-            self.folder / "best", p.best_nll, p.best_step, p.step, self.pace.elapsed_s, p.finished
+            self.folder / "best",
+            p.best_nll,
+            p.best_step,
+            p.step,
+            self.pace.elapsed_s,
+            p.finished,
+            self.fabric.global_rank,
         )
 
     def _epoch(self) -> None:
