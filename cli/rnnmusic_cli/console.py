@@ -18,9 +18,16 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Leave it to `main`: a reader that has seen enough (`| head`) is no failure."""
+        raise BrokenPipeError
+
+
 # soft_wrap: a sentence or a path is never broken in the middle, whatever the width of the pipe.
-out = Console(soft_wrap=True, highlight=False)
-err = Console(stderr=True, soft_wrap=True, highlight=False)
+out = _Console(soft_wrap=True, highlight=False)
+err = _Console(stderr=True, soft_wrap=True, highlight=False)
 
 
 def say(message: str) -> None:

@@ -66,15 +66,15 @@ def _print(figures: dict[str, dict[str, Any]]) -> None:
     say(f"Negative log-likelihood in nats per step ({', '.join(sorted(kinds))}; lower is better)")
     table = Table(box=None, pad_edge=False)
     table.add_column("split")
-    for heading in ("pooled", "per sequence", "pooled, no step 0", "per sequence, no step 0"):
-        table.add_column(heading, justify="right")
-    table.add_column("sequences", justify="right")
-    table.add_column("steps", justify="right")
+    columns = ("sequences", "steps", "pooled", "per sequence", "pooled*", "per sequence*")
+    for heading in columns:
+        table.add_column(heading, justify="right", no_wrap=True)
     for name, row in figures.items():
         values = [row["pooled"], row["per_sequence"]]
         values += [row["pooled_without_step_0"], row["per_sequence_without_step_0"]]
-        table.add_row(name, *map(_nats, values), str(row["sequences"]), str(row["steps"]))
+        table.add_row(name, str(row["sequences"]), str(row["steps"]), *map(_nats, values))
     out.print(table)
+    say("* without each sequence's first step")
 
 
 def _nats(value: float | None) -> str:

@@ -70,3 +70,13 @@ def test_stopped_training_is_saved_and_goes_on(
     resumed = rnnmusic("train", studio.store, "-o", run, "--resume", "--minutes", 1e-6)
     assert resumed.code == 0, resumed.err
     assert checkpoint.load(run / "last").notes["step"] == step + 1
+
+
+def test_a_reader_that_has_seen_enough_is_no_failure(studio: Studio) -> None:
+    process = _start("corpus", "show", studio.store)
+    assert process.stdout is not None
+    process.stdout.close()
+    assert process.wait(60) == 0
+    assert process.stderr is not None
+    assert process.stderr.read() == ""
+    process.stderr.close()
