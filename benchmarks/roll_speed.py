@@ -211,7 +211,10 @@ def measure(
     return {
         "notes_per_file": statistics.mean(score.note_count for score in scores),
         "kilobytes_per_file": kilobytes,
-        **{f"{label} ms": seconds(label) / file_count * 1e3 for label in sorted(watch.rounds[0])},
+        **{
+            label.replace(" ", "_") + "_ms": seconds(label) / file_count * 1e3
+            for label in sorted(watch.rounds[0])
+        },
         "ratio": seconds(*quick) / seconds(*mine),
         "ratio_cpu": seconds(*quick, cpu=True) / seconds(*mine, cpu=True),
         "ratio_at_times": seconds(*same) / seconds(*mine),

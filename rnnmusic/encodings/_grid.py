@@ -110,12 +110,14 @@ def spans(packed: Ints, *, restrike: bool) -> Spans:
     """
     onset = packed >> STEP_BITS  # pitch | start
     # pitch | latest end so far: the pitch bits restart the running maximum at each new pitch.
-    reach = np.maximum.accumulate((onset & ~STEP_MASK) | (packed & STEP_MASK))
-    opens = np.ones(len(packed), dtype=np.bool_)
-    np.greater(onset[1:], onset[:-1] if restrike else reach[:-1], out=opens[1:])
-    first = np.flatnonzero(opens)
+    reach = (onset & ~STEP_MASK) | (packed & STEP_MASK)
+    if (reach[1:] < reach[:-1]).any():  # a note within another; the maximum is slow to run
+        reach = np.maximum.accumulate(reach)
+    opens = np.ones(len(packed) + 1, dtype=np.bool_)
+    np.greater(onset[1:], onset[:-1] if restrike else reach[:-1], out=opens[1:-1])
+    first = np.flatnonzero(opens[:-1])
     start = onset[first]
-    end = reach[np.append(first[1:], len(packed)) - 1]
+    end = reach[opens[1:]]
     if restrike:  # a higher pitch starts beyond every end of this one
         np.minimum(end[:-1], start[1:], out=end[:-1])
     return Spans(start >> STEP_BITS, start & STEP_MASK, end & STEP_MASK, first)

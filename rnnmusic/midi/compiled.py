@@ -11,8 +11,9 @@ import numpy as np
 
 from rnnmusic.midi import scan
 from rnnmusic.midi.tables import Tables
+from rnnmusic.score import Table
 
-Scan = Callable[..., scan.Outcome]
+Scan = Callable[[bytes, Table, Tables], scan.Trouble]
 
 # As many bytes take plain Python 25 ms. Compiling takes about 3 s, once per installation, and
 # loading what was compiled 0.6 s, once per process.
@@ -20,9 +21,10 @@ PATIENCE_BYTES = 1 << 17
 
 
 class Scanner:
-    """`scan.scan`, run as plain Python until it has been asked for many bytes, then compiled."""
+    """`scan.scan` as plain Python for the first so many bytes altogether, then compiled."""
 
-    def __init__(self) -> None:
+    def __init__(self, patience_bytes: int = PATIENCE_BYTES) -> None:
+        self._patience_bytes = patience_bytes
         self._bytes = 0
         self._compiled: Scan | None = None
         self._lock = threading.Lock()
@@ -33,7 +35,7 @@ class Scanner:
             return self._compiled
         with self._lock:
             self._bytes += byte_count
-            if self._compiled is None and self._bytes > PATIENCE_BYTES:
+            if self._compiled is None and self._bytes > self._patience_bytes:
                 self._compiled = compile_scan()
         return self._compiled or scan.scan
 
@@ -54,6 +56,6 @@ def compile_scan() -> Scan:
 
 
 def _warmed_up(compiled: Any) -> Scan:
-    compiled(b"", np.empty(0, dtype=scan.CHUNK), *Tables.for_bytes(0))
+    compiled(b"", np.empty(0, dtype=scan.CHUNK), Tables.for_bytes(0))
     function: Scan = compiled
     return function

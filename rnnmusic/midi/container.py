@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 from rnnmusic.score.assembly import MalformedError
 
-
 _MOST_TRACKS = 0xFFFF  # a header can't announce more
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 
@@ -17,7 +18,19 @@ from rnnmusic.score.messages import DRUM_CHANNEL
 SCANNER = Scanner()
 
 _PROGRAMS = 128
-_NOTHING = Rows(0, 0, 0, 0, 0, 0)
+
+
+class _Chunk(NamedTuple):
+    """A row of `scan.CHUNK` after the scan, but for the place of the bytes."""
+
+    filled: Rows
+    name_at: int
+    name_size: int
+    title_at: int
+    title_size: int
+    parts: int
+    part: int
+    is_sorted: int
 
 
 def read_tracks(container: Container, scanner: Scanner = SCANNER) -> Score:
@@ -29,62 +42,55 @@ def read_tracks(container: Container, scanner: Scanner = SCANNER) -> Score:
     chunks = np.zeros(len(container.chunks), dtype=scan.CHUNK)
     chunks["begin"], chunks["end"] = np.array(container.chunks).T
     tables = Tables.for_bytes(len(data))
-    outcome = scanner.scan_for(len(data))(data, chunks, *tables)
-    if outcome.trouble:
-        number, begin = outcome.trouble_chunk, container.chunks[outcome.trouble_chunk][0]
-        raise MalformedError(f"in track {number + 1} {_complaint(outcome, data, begin)}")
-    rows = chunks.tolist()
-    tables.shrink(Rows(*rows[-1][2:8]))
-    title = _text(data, outcome.title_at, outcome.title_size)
+    trouble = scanner.scan_for(len(data))(data, chunks, tables)
+    if trouble.what != scan.FINE:
+        clause = _complaint(trouble, data, begin=container.chunks[trouble.track][0])
+        raise MalformedError(f"in track {trouble.track + 1} {clause}")
+    rows = [_Chunk(Rows(*row[2:8]), *row[8:]) for row in chunks.tolist()]
+    tables.shrink(rows[-1].filled)
 
-    cutter = _Cutter(data, tables, outcome.is_sorted)
+    cutter = _Cutter(container, tables, _text(data, rows[0].title_at, rows[0].title_size))
     if container.format == 2:
-        return end_to_end(
-            [cutter.score([row], container.ticks_per_quarter, title, named=True) for row in rows]
-        )
-    return cutter.score(rows, container.ticks_per_quarter, title, named=container.format == 1)
+        return end_to_end([cutter.score([row]) for row in rows])
+    return cutter.score(rows)
 
 
 class _Cutter:
     """Cuts filled tables along the tracks, which must come in file order."""
 
-    def __init__(self, data: bytes, tables: Tables, is_sorted: bool) -> None:
-        self._data = data
+    def __init__(self, container: Container, tables: Tables, title: str) -> None:
+        self._container = container
         self._tables = tables
-        self._is_sorted = is_sorted
-        self._done = _NOTHING
+        self._title = title
+        self._done = Rows(0, 0, 0, 0, 0, 0)
 
-    def score(
-        self, chunks: list[tuple[int, ...]], ticks_per_quarter: int, title: str, *, named: bool
-    ) -> Score:
+    def score(self, chunks: list[_Chunk]) -> Score:
         """Score of tracks that play together."""
         before = self._done
-        tracks = [track for chunk in chunks for track in self._tracks(chunk, named)]
+        tracks = [track for chunk in chunks for track in self._tracks(chunk)]
         done = self._done
-        tempos = self._tables.tempos[before.tempos : done.tempos]
-        metres = self._tables.metres[before.metres : done.metres]
-        keys = self._tables.keys[before.keys : done.keys]
         return Score(
-            ticks_per_quarter=ticks_per_quarter,
+            ticks_per_quarter=self._container.ticks_per_quarter,
             tracks=tuple(tracks),
-            tempos=_by_tick(tempos),
-            metres=_by_tick(metres),
-            keys=_by_tick(keys),
-            name=title,
+            tempos=_by_tick(self._tables.tempos[before.tempos : done.tempos]),
+            metres=_by_tick(self._tables.metres[before.metres : done.metres]),
+            keys=_by_tick(self._tables.keys[before.keys : done.keys]),
+            name=self._title,
         )
 
-    def _tracks(self, chunk: tuple[int, ...], named: bool) -> Iterator[Track]:
-        _, _, *filled, name_at, name_size, parts, part = chunk
-        before, self._done = self._done, Rows(*filled)
-        if not parts:
+    def _tracks(self, chunk: _Chunk) -> Iterator[Track]:
+        before, self._done = self._done, chunk.filled
+        if not chunk.parts:
             return
         done, tables = self._done, self._tables
         notes = tables.notes[before.notes : done.notes]
         controls = tables.controls[before.controls : done.controls]
         bends = tables.bends[before.bends : done.bends]
-        name = _text(self._data, name_at, name_size) if named else ""
-        if parts == 1:
-            yield self._track(part, name, notes, controls, bends)
+        # The one name in a file of format 0 is the title.
+        has_name = self._container.format != 0
+        name = _text(self._container.data, chunk.name_at, chunk.name_size) if has_name else ""
+        if chunk.parts == 1:
+            yield _track(chunk, chunk.part, name, notes, controls, bends)
             return
         columns = (
             tables.note_part[before.notes : done.notes],
@@ -96,19 +102,22 @@ class _Cutter:
             _split(events, column, numbers)
             for events, column in zip((notes, controls, bends), columns, strict=True)
         ]
-        for i, number in enumerate(numbers.tolist()):
-            yield self._track(number, name, *(pieces[i] for pieces in cut))
+        for number, *pieces in zip(numbers.tolist(), *cut, strict=True):
+            yield _track(chunk, number, name, *pieces)
 
-    def _track(self, part: int, name: str, notes: Table, controls: Table, bends: Table) -> Track:
-        channel, program = divmod(part, _PROGRAMS)
-        return Track(
-            notes=notes if self._is_sorted else sort_notes(notes),
-            program=program,
-            is_drum=channel == DRUM_CHANNEL,
-            name=name,
-            controls=controls,
-            bends=bends,
-        )
+
+def _track(
+    chunk: _Chunk, part: int, name: str, notes: Table, controls: Table, bends: Table
+) -> Track:
+    channel, program = divmod(part, _PROGRAMS)
+    return Track(
+        notes=notes if chunk.is_sorted else sort_notes(notes),
+        program=program,
+        is_drum=channel == DRUM_CHANNEL,
+        name=name,
+        controls=controls,
+        bends=bends,
+    )
 
 
 def _split(events: Table, part: Parts, numbers: Parts) -> list[Table]:
@@ -130,12 +139,12 @@ def _text(data: bytes, at: int, size: int) -> str:
     return decode_text(data[at : at + size]) if at >= 0 else ""
 
 
-def _complaint(outcome: scan.Outcome, data: bytes, begin: int) -> str:
+def _complaint(trouble: scan.Trouble, data: bytes, *, begin: int) -> str:
     """What is wrong with a track whose bytes begin there, as a clause."""
-    at, tick = outcome.trouble_at, outcome.trouble_tick
+    at, tick = trouble.at, trouble.tick
     byte = at - begin
     payload = data[at + 2 : at + 6]  # of a meta event with the customary size of one byte
-    match outcome.trouble:
+    match trouble.what:
         case scan.BAD_NUMBER:
             return f"a number breaks off at byte {byte}"
         case scan.LONG_NUMBER:

@@ -61,7 +61,18 @@ _small = st.integers(0, 3) | st.sampled_from([127, 128, 16383, 16384])
 
 def _stream(deltas: st.SearchStrategy[int], *bodies: st.SearchStrategy[bytes]):
     events = st.lists(st.tuples(deltas, st.one_of(*bodies)), max_size=25)
-    return events.map(lambda events: b"".join(varlen(delta) + body for delta, body in events))
+    return st.builds(_joined, events, st.booleans())
+
+
+def _joined(events: list[tuple[int, bytes]], running_status: bool) -> bytes:
+    joined, running = b"", -1
+    for delta, body in events:
+        status = body[0]
+        repeated = running_status and status == running
+        joined += varlen(delta) + (body[1:] if repeated else body)
+        if status != 0xFF:
+            running = status if status < 0xF0 else -1
+    return joined
 
 
 # Three note-offs for each note there can be: what is still sounding ends here.

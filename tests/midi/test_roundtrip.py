@@ -1,4 +1,4 @@
-"""What a file keeps: everything, per format, through our writer and both of our readers."""
+"""What a file keeps: everything, per format, through our writer and reader."""
 
 from dataclasses import replace
 
