@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -54,3 +56,32 @@ def test_every_error_has_the_exit_code_that_the_help_promises() -> None:
         )
     }
     assert codes == {"RnnMusicError": 1, "UsageError": 2, "InputError": 3, "DeviceError": 4}
+
+
+@pytest.mark.slow
+def test_the_wheel_brings_its_models_and_pollutes_nothing(tmp_path: Path) -> None:
+    build = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "-q"]
+    subprocess.run([*build, "-w", tmp_path, ROOT], check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    names = zipfile.ZipFile(wheel).namelist()
+    top = {name.partition("/")[0] for name in names}
+    assert {name for name in top if not name.endswith(".dist-info")} == {"rnnmusic", "rnnmusic_cli"}
+    for needed in (
+        "rnnmusic/py.typed",
+        "rnnmusic_cli/py.typed",
+        "rnnmusic/_assets/models/recipes/demo.toml",
+        "rnnmusic/_assets/models/bach-gru/model.safetensors",
+    ):
+        assert needed in names
+    # Unpacked elsewhere it finds its models without the checkout.
+    zipfile.ZipFile(wheel).extractall(tmp_path / "site")
+    script = "from rnnmusic import checkpoint; print(checkpoint.load('bach-gru').folder)"
+    run = subprocess.run(
+        [sys.executable, "-c", script],
+        env={**os.environ, "PYTHONPATH": str(tmp_path / "site")},
+        cwd=tmp_path,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert run.stdout.strip().startswith(str(tmp_path / "site"))
