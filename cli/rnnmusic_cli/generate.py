@@ -23,7 +23,10 @@ def generate(
     prime: Annotated[Path | None, typer.Option(help="A MIDI file to continue.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Same seed, same bytes.")] = 0,
     count: Annotated[int, typer.Option(min=1, max=1000, help="Pieces, seeds counting up.")] = 1,
-    tempo: Annotated[float | None, typer.Option(min=10, max=400, help="Quarters a minute.")] = None,
+    tempo: Annotated[
+        float | None,
+        typer.Option(min=10, max=400, help="Quarters a minute; else the prime's, or 120."),
+    ] = None,
     program: Annotated[
         int | None, typer.Option(min=0, max=127, help="General MIDI program.")
     ] = None,

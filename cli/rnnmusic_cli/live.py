@@ -47,7 +47,7 @@ def live(
     bars: Annotated[
         int | None, typer.Option(min=1, help="Stop after so many bars; else at Ctrl-C.")
     ] = None,
-    tempo: Annotated[float, typer.Option(min=10, max=400, help="Quarters a minute.")] = 90.0,
+    tempo: Annotated[float, typer.Option(min=10, max=400, help="Quarters a minute.")] = 120.0,
     temperature: Annotated[float, typer.Option(min=0, max=10)] = 1.0,
     top_p: Annotated[float, typer.Option(min=0.01, max=1)] = 1.0,
     seed: Annotated[int, typer.Option(min=0, help="Same seed, same notes.")] = 0,
