@@ -14,7 +14,7 @@ tempo stays those are the very columns of our grid. In `rubato`, columns of equa
 are unequal in seconds, which takes `get_piano_roll(times=...)`; as that is slower, both are shown
 and `ratio` is against the quicker one. For context: mido's parse, and symusic's parse handed to
 our encoder. The `cpu` ratio counts processor time. Before the rounds come the costs of the first
-files: our reader runs as plain Python until it has seen 128 kB, then compiles itself.
+files: our loops run as plain Python for the first song or two, then are compiled.
 
 The rolls are compared on pitches 21..108 as sounding or not. They can't be identical: rnnmusic
 rounds the ends of notes to the nearest column, pretty_midi marks each column that a note touches
@@ -51,9 +51,11 @@ KINDS = ("plain", "pedal", "rubato")
 PEDAL_PER_NOTE = 2
 COLD_START = """
 import time
-from rnnmusic.midi.compiled import compile_scan
+from rnnmusic.encodings._drawing import DRAW, SURVEY
+from rnnmusic.midi.reader import SCAN
 ready = time.perf_counter()
-compile_scan()
+for kernel in (SCAN, SURVEY, DRAW):
+    kernel.with_patience(-1).for_work(1)
 print(time.perf_counter() - ready)
 """
 
@@ -228,7 +230,7 @@ def measure(
 
 
 def cold_start() -> dict[str, float]:
-    """Seconds that the reader takes to compile itself, first ever and in a later process."""
+    """Seconds that compiling our loops takes, first ever and in a later process."""
     costs = []
     with tempfile.TemporaryDirectory() as cache:
         for _ in range(2):

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from rnnmusic.encodings._drawing import HALF_STEP, SURVEY
 from rnnmusic.errors import InputError, UsageError
 from rnnmusic.score import NOTE, TEMPO, Score, Table, Track, sort_notes
 
@@ -23,6 +24,7 @@ STEP_BITS = 21  # 2 ** 21 > MAX_STEPS
 STEP_MASK = (1 << STEP_BITS) - 1
 
 Ints = NDArray[np.int64]
+Tick = TypeVar("Tick", int, Ints)
 
 
 class GridNotes(NamedTuple):
@@ -39,16 +41,62 @@ class GridNotes(NamedTuple):
 
 
 def nearest_step(time_quarters: float, steps_per_quarter: int) -> int:
-    """Step nearest to a time, halves up; a float just below a half counts as the half.
+    """Step nearest to a time, halves up; a float just below a half counts as the half."""
+    return math.floor(time_quarters * steps_per_quarter + HALF_STEP)
 
-    Ticks are at least 1/32767 of a quarter apart, so the allowance never moves a time that a
-    score can hold: live and whole-piece encoders round alike.
+
+def _step_of(tick: Tick, ticks_per_quarter: int, steps_per_quarter: int) -> Tick:
+    return (tick * (2 * steps_per_quarter) + ticks_per_quarter) // (2 * ticks_per_quarter)
+
+
+class Selection(NamedTuple):
+    """A score's pitched notes, sorted by start, and the extent of those in range.
+
+    Notes out of range are still among them, but not in the extent.
     """
-    return math.floor(time_quarters * steps_per_quarter + 0.5 + 1e-6)
+
+    notes: Table
+    first_step: int
+    end_step: int
+    left_out: dict[str, int]
 
 
-def _steps_of(ticks: Ints, ticks_per_quarter: int, steps_per_quarter: int) -> Ints:
-    return (ticks * (2 * steps_per_quarter) + ticks_per_quarter) // (2 * ticks_per_quarter)
+def select_notes(
+    score: Score, steps_per_quarter: int, lowest_pitch: int, highest_pitch: int
+) -> Selection:
+    """The score's pitched notes, at least one of which is in range.
+
+    InputError when none is or the piece is longer than MAX_STEPS.
+    """
+    parts = [t.notes for t in score.tracks if not t.is_drum]
+    notes: Table = parts[0] if len(parts) == 1 else np.concatenate([np.empty(0, NOTE), *parts])
+    found = SURVEY.for_work(len(notes))(notes, lowest_pitch, highest_pitch)
+    left_out: dict[str, int] = {}
+    if drums := score.note_count - len(notes):
+        left_out["drum notes"] = drums
+    if outside := len(notes) - found.note_count:
+        left_out["pitches out of range"] = outside
+    if not found.note_count:
+        reasons = " and ".join(f"{count} {reason}" for reason, count in left_out.items())
+        raise InputError(
+            f"The score {score.name!r} has {reasons or 'no notes'} and nothing else; "
+            f"at least one pitched note within {lowest_pitch}..{highest_pitch} is wanted."
+        )
+    first, last = found.first_tick, max(found.last_start_tick, found.last_end_tick)
+    resolution = score.ticks_per_quarter
+    if first < 0 or last * steps_per_quarter >= MAX_STEPS * resolution:
+        raise InputError(
+            f"The score {score.name!r} has notes from tick {first} to {last}, at "
+            f"{resolution} ticks per quarter; times must be positive and at most "
+            f"{MAX_STEPS // steps_per_quarter} quarters: check the file."
+        )
+    if not found.is_sorted:  # several tracks, each of which is: timsort merges them
+        notes = notes[np.argsort(notes["start_tick"], kind="stable")]
+    first_step, last_onset, end_step = (
+        _step_of(tick, resolution, steps_per_quarter)
+        for tick in (first, found.last_start_tick, found.last_end_tick)
+    )
+    return Selection(notes, first_step, max(end_step, last_onset + 1), left_out)
 
 
 def grid_notes(
@@ -58,35 +106,15 @@ def grid_notes(
 
     InputError when none is left or the piece is longer than MAX_STEPS.
     """
-    parts = [t.notes for t in score.tracks if not t.is_drum]
-    notes: Table = parts[0] if len(parts) == 1 else np.concatenate([np.empty(0, NOTE), *parts])
-    left_out: dict[str, int] = {}
-    if drums := score.note_count - len(notes):
-        left_out["drum notes"] = drums
-    pitch = notes["pitch"].astype(np.int64) - lowest_pitch
-    start, end = notes["start_tick"].astype(np.int64), notes["end_tick"].astype(np.int64)
-    velocity = notes["velocity"]
-    if len(notes) and (pitch.min() < 0 or pitch.max() > highest_pitch - lowest_pitch):
-        inside = (pitch >= 0) & (pitch <= highest_pitch - lowest_pitch)
-        pitch, start, end, velocity = pitch[inside], start[inside], end[inside], velocity[inside]
-        left_out["pitches out of range"] = len(notes) - len(pitch)
-    if not len(pitch):
-        reasons = " and ".join(f"{count} {reason}" for reason, count in left_out.items())
-        raise InputError(
-            f"The score {score.name!r} has {reasons or 'no notes'} and nothing else; "
-            f"at least one pitched note within {lowest_pitch}..{highest_pitch} is wanted."
-        )
-    first, last = int(start.min()), max(int(end.max()), int(start.max()))
-    if first < 0 or last * steps_per_quarter >= MAX_STEPS * score.ticks_per_quarter:
-        raise InputError(
-            f"The score {score.name!r} has notes from tick {first} to {last}, at "
-            f"{score.ticks_per_quarter} ticks per quarter; times must be positive and at most "
-            f"{MAX_STEPS // steps_per_quarter} quarters: check the file."
-        )
-    start = _steps_of(start, score.ticks_per_quarter, steps_per_quarter)
-    end = _steps_of(end, score.ticks_per_quarter, steps_per_quarter)
-    end = np.maximum(end, start + 1)
-    return GridNotes(pitch, start, end, velocity.astype(np.int64), left_out)
+    notes, _, _, left_out = select_notes(score, steps_per_quarter, lowest_pitch, highest_pitch)
+    if "pitches out of range" in left_out:
+        notes = notes[(notes["pitch"] >= lowest_pitch) & (notes["pitch"] <= highest_pitch)]
+    start, end = (
+        _step_of(notes[column].astype(np.int64), score.ticks_per_quarter, steps_per_quarter)
+        for column in ("start_tick", "end_tick")
+    )
+    pitch, velocity = (notes[column].astype(np.int64) for column in ("pitch", "velocity"))
+    return GridNotes(pitch - lowest_pitch, start, np.maximum(end, start + 1), velocity, left_out)
 
 
 class Spans(NamedTuple):
@@ -103,10 +131,10 @@ def pack(notes: GridNotes) -> Ints:
     return (((notes.pitch << STEP_BITS) | notes.start_step) << STEP_BITS) | notes.end_step
 
 
-def spans(packed: Ints, *, restrike: bool) -> Spans:
+def spans(packed: Ints) -> Spans:
     """Unite the notes of each pitch, given sorted and packed.
 
-    A new span begins at every onset (restrike), or only out of silence.
+    A new span begins at every onset, and ends at the latest where the next begins.
     """
     onset = packed >> STEP_BITS  # pitch | start
     # pitch | latest end so far: the pitch bits restart the running maximum at each new pitch.
@@ -114,12 +142,11 @@ def spans(packed: Ints, *, restrike: bool) -> Spans:
     if (reach[1:] < reach[:-1]).any():  # a note within another; the maximum is slow to run
         reach = np.maximum.accumulate(reach)
     opens = np.ones(len(packed) + 1, dtype=np.bool_)
-    np.greater(onset[1:], onset[:-1] if restrike else reach[:-1], out=opens[1:-1])
+    np.greater(onset[1:], onset[:-1], out=opens[1:-1])
     first = np.flatnonzero(opens[:-1])
     start = onset[first]
     end = reach[opens[1:]]
-    if restrike:  # a higher pitch starts beyond every end of this one
-        np.minimum(end[:-1], start[1:], out=end[:-1])
+    np.minimum(end[:-1], start[1:], out=end[:-1])  # a higher pitch starts beyond every end
     return Spans(start >> STEP_BITS, start & STEP_MASK, end & STEP_MASK, first)
 
 
@@ -133,7 +160,7 @@ def bar_lines(score: Score, steps_per_quarter: int, until_step: int) -> Ints:
     short = 4 * numerator * steps_per_quarter < metres["denominator"]
     metres["numerator"][short], metres["denominator"][short] = 1, 4 * steps_per_quarter
     ticks = replace(score, metres=metres).bar_starts(until_tick)
-    return np.unique(_steps_of(ticks, score.ticks_per_quarter, steps_per_quarter))
+    return np.unique(_step_of(ticks, score.ticks_per_quarter, steps_per_quarter))
 
 
 def make_score(

@@ -139,7 +139,7 @@ class NoteEvents(Encoding):
         notes = grid_notes(score, self.steps_per_quarter, self.lowest_pitch, self.highest_pitch)
         packed = pack(notes)
         order = np.argsort(packed)
-        sound = spans(packed[order], restrike=True)
+        sound = spans(packed[order])
         loudest = np.maximum.reduceat(notes.velocity[order], sound.first)
         left_out = dict(notes.left_out)
         if merged := len(packed) - len(sound.pitch):

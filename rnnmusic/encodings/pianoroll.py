@@ -17,10 +17,11 @@ from rnnmusic.encodings._checks import (
     check_whole,
     checked_steps,
 )
-from rnnmusic.encodings._grid import Ints, Spans, bar_lines, grid_notes, make_score, pack, spans
+from rnnmusic.encodings._drawing import DRAW
+from rnnmusic.encodings._grid import Ints, bar_lines, make_score, select_notes
 from rnnmusic.encodings._roll_live import VELOCITY, RollLiveDecoder, RollLiveEncoder
 from rnnmusic.encodings.protocol import Encoded, Encoding, Steps
-from rnnmusic.score import Score
+from rnnmusic.score import Score, Table
 
 QUARTERS_IN_BAR = 16  # clock ids; later quarters of a longer bar share the last
 
@@ -104,40 +105,35 @@ class PianoRoll(Encoding):
 
         InputError when it has no pitched note in range or is longer than 2 million steps.
         """
-        notes = grid_notes(score, self.steps_per_quarter, self.lowest_pitch, self.highest_pitch)
-        sound = spans(np.sort(pack(notes)), restrike=self.articulation)
-        left_out = dict(notes.left_out)
-        if merged := len(notes.pitch) - len(sound.pitch):
-            left_out["notes merged on the grid"] = merged
-        origin, end = int(sound.start_step.min()), int(sound.end_step.max())
+        notes, origin, end, left_out = select_notes(
+            score, self.steps_per_quarter, self.lowest_pitch, self.highest_pitch
+        )
         clock = np.empty((end - origin, 0), dtype=np.uint8)
         if self.metrical:
             lines = bar_lines(score, self.steps_per_quarter, end)
             origin = int(lines[np.searchsorted(lines, origin, side="right") - 1])
             clock = self._clock(origin, end, lines)
-        return Encoded(self._frames(sound, origin, end), clock, left_out)
+        frames, merged = self._frames(notes, score.ticks_per_quarter, origin, end)
+        if merged:
+            left_out["notes merged on the grid"] = merged
+        return Encoded(frames, clock, left_out)
 
-    def _frames(self, sound: Spans, origin: int, end: int) -> NDArray[np.uint8]:
-        """Steps (end - origin, F) of the spans."""
+    def _frames(
+        self, notes: Table, ticks_per_quarter: int, origin: int, end: int
+    ) -> tuple[NDArray[np.uint8], int]:
+        """Steps (end - origin, F) of notes sorted by start, and how many of them merged."""
         padded = -(-self.width // 8) * 8
         roll = np.zeros((end - origin + 1, padded), dtype=np.uint8)
-        flat = roll.reshape(-1)
-        begin = (sound.start_step - origin) * padded + sound.pitch * self.columns_per_pitch
-        stop = begin + (sound.end_step - sound.start_step) * padded
-        # Mark where each column turns on and off, then sweep down the steps with exclusive-or,
-        # eight columns to a machine word. No mark falls on another, because spans are disjoint.
-        if self.articulation:
-            held = stop > begin + padded
-            flat[begin[held] + padded + 1] = 1
-            flat[stop[held] + 1] = 1
-        else:
-            flat[begin] = 1
-            flat[stop] = 1
-        words = roll.view(np.uint64)
-        np.bitwise_xor.accumulate(words, axis=0, out=words)
-        if self.articulation:
-            flat[begin] = 1
-        return np.ascontiguousarray(roll[:-1, : self.width])
+        merged = DRAW.for_work(len(notes) + len(roll))(
+            notes,
+            self.lowest_pitch,
+            self.highest_pitch,
+            self.steps_per_quarter / ticks_per_quarter,
+            origin,
+            self.articulation,
+            roll,
+        )
+        return np.ascontiguousarray(roll[:-1, : self.width]), merged
 
     def _clock(self, origin: int, end: int, lines: Ints) -> NDArray[np.uint8]:
         """Clock rows of the steps origin..end - 1, given the steps of the bar lines."""

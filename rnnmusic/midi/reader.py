@@ -7,15 +7,21 @@ from typing import NamedTuple
 
 import numpy as np
 
+from rnnmusic.compiling import Kernel
 from rnnmusic.midi import scan
-from rnnmusic.midi.compiled import Scanner
 from rnnmusic.midi.container import Container, decode_text
 from rnnmusic.midi.tables import Parts, Rows, Tables
 from rnnmusic.score import Score, Table, Track, sort_notes
 from rnnmusic.score.assembly import MalformedError, end_to_end
 from rnnmusic.score.messages import DRUM_CHANNEL
 
-SCANNER = Scanner()
+# As many bytes take plain Python 25 ms.
+SCAN = Kernel(
+    scan.scan,
+    patience=1 << 17,
+    example=lambda: (b"", np.empty(0, dtype=scan.CHUNK), Tables.for_bytes(0)),
+    helpers=scan.HELPERS,
+)
 
 _PROGRAMS = 128
 
@@ -33,7 +39,7 @@ class _Chunk(NamedTuple):
     is_sorted: int
 
 
-def read_tracks(container: Container, scanner: Scanner = SCANNER) -> Score:
+def read_tracks(container: Container, kernel: Kernel[..., scan.Trouble] = SCAN) -> Score:
     """Score of a file of any format; the sequences of format 2 are laid end to end.
 
     Raises MalformedError, with the reason as a clause, when any track breaks the standard.
@@ -42,7 +48,7 @@ def read_tracks(container: Container, scanner: Scanner = SCANNER) -> Score:
     chunks = np.zeros(len(container.chunks), dtype=scan.CHUNK)
     chunks["begin"], chunks["end"] = np.array(container.chunks).T
     tables = Tables.for_bytes(len(data))
-    trouble = scanner.scan_for(len(data))(data, chunks, tables)
+    trouble = kernel.for_work(len(data))(data, chunks, tables)
     if trouble.what != scan.FINE:
         clause = _complaint(trouble, data, begin=container.chunks[trouble.track][0])
         raise MalformedError(f"in track {trouble.track + 1} {clause}")

@@ -1,8 +1,8 @@
 """The inner loop of the reader: one pass over the bytes of all tracks, straight into event tables.
 
-These functions are plain Python over bytes and arrays, within what numba compiles: `compiled` says
-when they run as they are and when as machine code. So they report trouble by number, not by
-exception, and the loop branches where arithmetic would be shorter but slower.
+These functions are plain Python over bytes and arrays, within what numba compiles: see
+`rnnmusic.compiling` for when they run as they are and when as machine code. So they report trouble
+by number, not by exception, and the loop branches where arithmetic would be shorter but slower.
 """
 
 from __future__ import annotations

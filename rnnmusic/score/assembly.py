@@ -34,8 +34,9 @@ class _Part:
     """What one channel plays with one program."""
 
     notes: list[tuple[int, int, int, int]] = field(default_factory=list)
-    controls: list[tuple[int, int, int]] = field(default_factory=list)
-    bends: list[tuple[int, int]] = field(default_factory=list)
+    # Behind their place among the chunk's messages, for some wait and come late.
+    controls: list[tuple[int, int, int, int]] = field(default_factory=list)
+    bends: list[tuple[int, int, int]] = field(default_factory=list)
 
 
 class Chunk:
@@ -44,7 +45,7 @@ class Chunk:
     A chunk gives one Track per channel and program. A note belongs to the program at its start and
     ends with the first note-off of its pitch that an earlier note hasn't used; notes still
     sounding end with the chunk. Controllers sent before a channel's first note go to that note's
-    Track, so that "volume, program, notes" stays together.
+    Track, so that "volume, program, notes" stays together; events of one tick keep their order.
     """
 
     def __init__(self) -> None:
@@ -52,6 +53,7 @@ class Chunk:
         self.tempos: list[tuple[int, int]] = []
         self.metres: list[tuple[int, int, int]] = []
         self.keys: list[tuple[int, int, bool]] = []
+        self._messages = 0
         self._program = [0] * 16
         self._parts: dict[tuple[int, int], _Part] = {}
         self._waiting: dict[int, _Part] = {}
@@ -60,6 +62,7 @@ class Chunk:
     def message(self, tick: int, status: int, data1: int, data2: int) -> None:
         """Take a channel message; key pressure and channel pressure have no place in a Score."""
         kind, channel = status & 0xF0, status & 0x0F
+        self._messages += 1
         if kind == 0x90 and data2:
             part = self._part(channel)
             self._sounding.setdefault((channel, data1), deque()).append((tick, data2, part))
@@ -69,11 +72,12 @@ class Chunk:
                 start, velocity, part = queue.popleft()
                 part.notes.append((start, tick, data1, velocity))
         elif kind == 0xB0:
-            self._current(channel).controls.append((tick, data1, data2))
+            self._current(channel).controls.append((self._messages, tick, data1, data2))
         elif kind == 0xC0:
             self._program[channel] = data1
         elif kind == 0xE0:
-            self._current(channel).bends.append((tick, (data2 << 7 | data1) - 8192))
+            bend = (data2 << 7 | data1) - 8192
+            self._current(channel).bends.append((self._messages, tick, bend))
 
     def tempo(self, tick: int, microseconds_per_quarter: int) -> None:
         """Take a tempo; raises MalformedError for 0, which would stop time."""
@@ -107,8 +111,8 @@ class Chunk:
                 program=program,
                 is_drum=channel == DRUM_CHANNEL,
                 name=name,
-                controls=table(CONTROL, part.controls),
-                bends=table(BEND, part.bends),
+                controls=table(CONTROL, (row[1:] for row in sorted(part.controls))),
+                bends=table(BEND, (row[1:] for row in sorted(part.bends))),
             )
             for (channel, program), part in sorted(self._parts.items(), key=lambda item: item[0])
         ]
@@ -158,24 +162,31 @@ def end_to_end(scores: Iterable[Score]) -> Score:
     Each starts on the bar line at or after its forerunner's end, at its own tempo and metre: 120
     and 4/4 where it has none. Tracks stay separate.
     """
-    joined = Score()
-    for i, score in enumerate(scores):
-        if i == 0:
-            joined = score
-            continue
-        events = (joined.tempos, joined.metres, joined.keys)
-        last = max([joined.end_tick, *(int(e["tick"][-1]) for e in events if len(e))])
-        start = int(joined.bar_starts(last)[-1])
-        tempos = _from_start(score.tempos, TEMPO, DEFAULT_MICROSECONDS_PER_QUARTER)
-        metres = _from_start(score.metres, METRE, 4, 4)
-        joined = replace(
-            joined,
-            tracks=joined.tracks + tuple(_later(track, start) for track in score.tracks),
-            tempos=np.concatenate([joined.tempos, _moved(tempos, start)]),
-            metres=np.concatenate([joined.metres, _moved(metres, start)]),
-            keys=np.concatenate([joined.keys, _moved(score.keys, start)]),
-        )
-    return joined
+    placed: list[Score] = []
+    for score in scores:
+        placed.append(_placed(score, placed[-1]) if placed else score)
+    if len(placed) < 2:
+        return placed[0] if placed else Score()
+    return replace(
+        placed[0],
+        tracks=tuple(track for score in placed for track in score.tracks),
+        tempos=np.concatenate([score.tempos for score in placed]),
+        metres=np.concatenate([score.metres for score in placed]),
+        keys=np.concatenate([score.keys for score in placed]),
+    )
+
+
+def _placed(score: Score, before: Score) -> Score:
+    """The score behind the one before, which is in its place; neither leans on what came first."""
+    events = (before.tempos, before.metres, before.keys)
+    start = before.next_bar(max([before.end_tick, *(int(e["tick"][-1]) for e in events if len(e))]))
+    return replace(
+        score,
+        tracks=tuple(_later(track, start) for track in score.tracks),
+        tempos=_moved(_from_start(score.tempos, TEMPO, DEFAULT_MICROSECONDS_PER_QUARTER), start),
+        metres=_moved(_from_start(score.metres, METRE, 4, 4), start),
+        keys=_moved(score.keys, start),
+    )
 
 
 def _from_start(events: Table, dtype: np.dtype[np.void], *default: int) -> Table:

@@ -34,6 +34,8 @@ SPAN = np.dtype([("start_tick", "<i8"), ("end_tick", "<i8")])
 SUSTAIN_PEDAL = 64
 DEFAULT_MICROSECONDS_PER_QUARTER = 500_000  # 120 quarters a minute, by the SMF standard
 
+_MOST_BARS = 10_000_000  # more is a broken or hostile file
+
 
 def table(dtype: np.dtype[Any], rows: Iterable[tuple[Any, ...]] = ()) -> Table:
     """Build an event table, sorted by its first field, from tuples in field order."""
@@ -126,7 +128,8 @@ class Score:
         ):
             raise InputError("A score was given a metre with a 0 in it; use metres like 3/4.")
         for name in ("tempos", "metres", "keys"):
-            if np.any(np.diff(getattr(self, name)["tick"]) < 0):
+            tick = getattr(self, name)["tick"]
+            if len(tick) > 1 and (tick[1:] < tick[:-1]).any():
                 raise InputError(f"A score was given {name} out of order; sort them by tick.")
 
     def __eq__(self, other: object) -> bool:
@@ -167,51 +170,75 @@ class Score:
 
     # -- time ----------------------------------------------------------------------------
 
-    def _tempo_map(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-        """Ticks of tempo changes, their microseconds per quarter, and elapsed us * tpq there."""
+    def _tempo_map(self, farthest_tick: int) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+        """Ticks of tempo changes, their microseconds per quarter, and elapsed us * tpq there.
+
+        Python's own integers where int64 couldn't count the time up to the farthest tick.
+        """
         ticks = self.tempos["tick"].astype(np.int64)
         tempo = self.tempos["microseconds_per_quarter"].astype(np.int64)
         if not len(ticks) or ticks[0] > 0:
             ticks = np.concatenate(([0], ticks))
             tempo = np.concatenate(([DEFAULT_MICROSECONDS_PER_QUARTER], tempo))
-        elapsed = np.concatenate(([0], np.cumsum(np.diff(ticks) * tempo[:-1])))
-        return ticks, tempo, elapsed
+        extent = farthest_tick + max(abs(int(ticks[0])), abs(int(ticks[-1])))
+        if extent * int(tempo.max()) >= 1 << 63:
+            ticks, tempo = ticks.astype(object), tempo.astype(object)
+        spent = np.cumsum(np.diff(ticks) * tempo[:-1])
+        return ticks, tempo, np.concatenate((np.zeros(1, dtype=ticks.dtype), spent))
 
     def seconds(self, tick: ArrayLike) -> NDArray[np.float64]:
         """Seconds at each tick (any shape), exact but for one final rounding."""
         at = np.asarray(tick, dtype=np.int64)
-        ticks, tempo, elapsed = self._tempo_map()
-        i = np.maximum(np.searchsorted(ticks, at, side="right") - 1, 0)
-        numerator = elapsed[i] + (at - ticks[i]) * tempo[i]  # microseconds * ticks_per_quarter
-        return np.asarray(numerator / (self.ticks_per_quarter * 1e6))
+        farthest = max(abs(int(at.min())), abs(int(at.max()))) if at.size else 0
+        ticks, tempo, elapsed = self._tempo_map(farthest)
+        flat = at.reshape(-1).astype(ticks.dtype)
+        i = np.maximum(np.searchsorted(ticks, flat, side="right") - 1, 0)
+        numerator = elapsed[i] + (flat - ticks[i]) * tempo[i]  # microseconds * ticks_per_quarter
+        seconds = numerator / (self.ticks_per_quarter * 1e6)
+        return np.asarray(seconds, dtype=np.float64).reshape(at.shape)
 
     def ticks(self, seconds: ArrayLike) -> NDArray[np.int64]:
         """Nearest tick to each time in seconds (any shape): the inverse of `seconds`."""
         at = np.asarray(seconds, dtype=np.float64) * (self.ticks_per_quarter * 1e6)
-        ticks, tempo, elapsed = self._tempo_map()
+        ticks, tempo, elapsed = (column.astype(np.float64) for column in self._tempo_map(0))
         i = np.maximum(np.searchsorted(elapsed, at, side="right") - 1, 0)
-        return np.asarray(ticks[i] + np.rint((at - elapsed[i]) / tempo[i]).astype(np.int64))
+        return np.asarray(ticks[i] + np.rint((at - elapsed[i]) / tempo[i])).astype(np.int64)
+
+    def _metre_map(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Ticks at which metres begin, and how many ticks their bars have."""
+        metres = self.metres
+        if not len(metres) or metres["tick"][0] > 0:
+            metres = np.concatenate([table(METRE, [(0, 4, 4)]), metres])
+        bar = 4 * self.ticks_per_quarter * metres["numerator"].astype(np.int64)
+        return metres["tick"].astype(np.int64), np.maximum(1, bar // metres["denominator"])
+
+    def next_bar(self, tick: int) -> int:
+        """Tick of the first bar line at or after a tick: the last of `bar_starts(tick)`."""
+        begins, bars = self._metre_map()
+        i = max(0, int(np.searchsorted(begins, tick)) - 1)
+        begin, bar = int(begins[i]), int(bars[i])
+        line = begin + -(-max(0, tick - begin) // bar) * bar
+        return min(line, int(begins[i + 1])) if i + 1 < len(begins) else line
 
     def bar_starts(self, until_tick: int | None = None) -> NDArray[np.int64]:
         """Ticks of the bar lines from 0 up to and including the first at or after `until_tick`.
 
         4/4 until the first metre; a metre change in mid-bar starts a new bar there, as notation
-        programs do.
+        programs do. InputError for more than ten million bars.
         """
         until = self.end_tick if until_tick is None else until_tick
-        ticks = [int(t) for t in self.metres["tick"]]
-        beats = [(int(n), int(d)) for n, d in self.metres[["numerator", "denominator"]].tolist()]
-        if not ticks or ticks[0] > 0:
-            ticks, beats = [0, *ticks], [(4, 4), *beats]
-        starts: list[NDArray[np.int64]] = []
-        for i, (start, (numerator, denominator)) in enumerate(zip(ticks, beats, strict=True)):
-            bar = max(1, self.ticks_per_quarter * 4 * numerator // denominator)
-            last = i + 1 == len(ticks)
-            stop = max(until, start) + bar if last else ticks[i + 1]
-            starts.append(np.arange(start, stop, bar, dtype=np.int64))
-        lines = np.concatenate(starts)
-        keep = int(np.searchsorted(lines, until, side="left")) + 1
-        return lines[:keep]
+        begins, bars = self._metre_map()
+        begins = begins[: max(1, int(np.searchsorted(begins, until)))]
+        bars = bars[: len(begins)]
+        stops = np.append(begins[1:], until)
+        if ((stops - begins) // bars).sum() > _MOST_BARS:
+            raise InputError(
+                f"Bar lines up to tick {until} were asked for, of bars of {bars.min()} to "
+                f"{bars.max()} ticks; a score can have {_MOST_BARS} bars: check its metres."
+            )
+        spans = zip(begins.tolist(), stops.tolist(), bars.tolist(), strict=True)
+        lines = [np.arange(*span, dtype=np.int64) for span in spans]
+        return np.concatenate([*lines, [self.next_bar(until)]])
 
     # -- new scores from old ---------------------------------------------------------------
 

@@ -1,14 +1,18 @@
 from __future__ import annotations
 
 import math
+from contextlib import contextmanager
+from dataclasses import replace
 from fractions import Fraction
+from unittest.mock import patch
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rnnmusic.encodings import PianoRoll
+from rnnmusic.encodings import PianoRoll, _grid, pianoroll
+from rnnmusic.encodings._drawing import DRAW, SURVEY
 from rnnmusic.errors import InputError
 from tests.encodings.music import metres, notes_of, rolls, rows, score_of, steps_for
 
@@ -40,6 +44,21 @@ def reference_roll(encoding: PianoRoll, score) -> tuple[np.ndarray, int, int]:
     return roll.astype(np.uint8), first, len(notes)
 
 
+@contextmanager
+def kernels_with(patience: int):
+    """Encode as plain Python or, without patience, compiled."""
+    survey, draw = SURVEY.with_patience(patience), DRAW.with_patience(patience)
+    with patch.object(_grid, "SURVEY", survey), patch.object(pianoroll, "DRAW", draw):
+        yield
+
+
+@pytest.fixture(scope="module", params=[1 << 62, -1], ids=["interpreted", "compiled"])
+def either_way(request):
+    with kernels_with(request.param):
+        yield
+
+
+@pytest.mark.usefixtures("either_way")
 @given(rolls(), rows(), metres(), st.sampled_from([1, 24, 96, 480, 1001]), st.integers(1, 3))
 def test_encoding_matches_the_rules_note_by_note(encoding, notes, changes, tpq, parts):
     score = score_of(notes, ticks_per_quarter=tpq, metres=changes, parts=parts)
@@ -61,6 +80,36 @@ def test_encoding_matches_the_rules_note_by_note(encoding, notes, changes, tpq, 
     struck = len(notes_of(encoding.decode(steps)))
     assert left_out.get("pitches out of range", 0) == len(notes) - kept
     assert left_out.get("notes merged on the grid", 0) == kept - struck
+
+
+@pytest.mark.usefixtures("either_way")
+@given(
+    rolls(),
+    rows(longest=100_000, latest=65_000_000_000),
+    st.sampled_from([32767, 32765, 9973]),
+)
+def test_steps_are_exact_in_the_longest_pieces_of_the_finest_ticks(encoding, notes, tpq):
+    limit = 1_999_990 * tpq // encoding.steps_per_quarter
+    begin = min(min(start for start, *_ in notes), limit - 200_000)
+    near = [(s - (s - begin) // 50_000 * 50_000, e - s, *rest) for s, e, *rest in notes]
+    notes = [(start, start + length, *rest) for start, length, *rest in near]
+    encoding = replace(encoding, metrical=False, lowest_pitch=55, highest_pitch=60)
+    steps, _, _ = encoding.encode(score_of(notes, ticks_per_quarter=tpq))
+
+    def nearest(tick: int) -> int:
+        return math.floor(Fraction(tick * encoding.steps_per_quarter, tpq) + Fraction(1, 2))
+
+    sounds = {
+        (step, pitch - 55)
+        for start, end, pitch, _ in notes
+        for step in range(nearest(start), max(nearest(end), nearest(start) + 1))
+    }
+    origin = min(step for step, _ in sounds)
+    columns = steps.reshape(len(steps), -1, encoding.columns_per_pitch).any(axis=2)
+    assert set(zip(*(c.tolist() for c in np.nonzero(columns)), strict=True)) == {
+        (step - origin, pitch) for step, pitch in sounds
+    }
+    assert len(steps) == max(step for step, _ in sounds) + 1 - origin
 
 
 @given(rolls(), rows(), metres())

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-import numpy as np
-
 from rnnmusic.midi.container import Container, decode_text
 from rnnmusic.score import Score
 from rnnmusic.score.assembly import Chunk, MalformedError, assemble, end_to_end
@@ -23,19 +19,6 @@ def read(container: Container) -> Score:
             name=chunks[0].title,
         )
         for group in groups
-    )
-
-
-def settled(score: Score) -> Score:
-    """The score with the controllers and bends of one tick in a fixed order.
-
-    Those that waited for their part come behind the others of their tick in `Chunk`.
-    """
-    return replace(
-        score,
-        tracks=tuple(
-            replace(t, controls=np.sort(t.controls), bends=np.sort(t.bends)) for t in score.tracks
-        ),
     )
 
 

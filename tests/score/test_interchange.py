@@ -133,8 +133,8 @@ def test_mido_agrees_on_every_note_and_its_seconds(score):
         strict=True,
     )
     for got, want in zip(
-        sorted(notes, key=lambda n: (n[2], n[0])),
-        sorted(expected, key=lambda n: (n[2], n[0])),
+        sorted(notes, key=lambda n: (n[2], n[0], n[3], n[1])),
+        sorted(expected, key=lambda n: (n[2], n[0], n[3], n[1])),
         strict=True,
     ):
         assert got == pytest.approx(want, abs=1e-9)

@@ -1,6 +1,7 @@
 """Score itself: time, bars, pedals, transposition, and what it refuses."""
 
 from dataclasses import replace
+from fractions import Fraction
 
 import mido
 import numpy as np
@@ -34,6 +35,25 @@ def test_ticks_invert_seconds(score, at):
     assert score.ticks(score.seconds(at)).tolist() == at
 
 
+@given(
+    st.dictionaries(st.integers(0, 2**58), st.integers(1, 0xFFFFFF), max_size=4),
+    st.lists(st.integers(0, 2**58), min_size=1, max_size=4),
+    st.sampled_from([1, 480, 32767]),
+)
+def test_seconds_of_any_tick_are_right(tempos, at, resolution):
+    score = Score(ticks_per_quarter=resolution, tempos=table(TEMPO, tempos.items()))
+    changes = [(0, 500_000), *sorted(tempos.items())]
+    for tick, seconds in zip(at, score.seconds(at).tolist(), strict=True):
+        ends = [min(tick, change) for change, _ in changes[1:]] + [tick]
+        spent = sum(
+            (end - min(tick, begin)) * tempo
+            for (begin, tempo), end in zip(changes, ends, strict=True)
+        )
+        assert seconds == pytest.approx(float(Fraction(spent, resolution * 10**6)), rel=1e-15)
+    assert score.seconds(at[0]) == score.seconds(at)[0]
+    assert score.ticks(score.seconds(at)) == pytest.approx(at, rel=1e-9, abs=1)
+
+
 def test_the_last_tempo_of_a_tick_counts():
     tempos = table(TEMPO, [(0, 1_000_000), (0, 250_000), (480, 9), (480, 2_000_000)])
     assert Score(tempos=tempos).seconds([0, 480, 960]).tolist() == [0.0, 0.25, 2.25]
@@ -62,6 +82,16 @@ def test_bar_starts_are_those_of_a_naive_loop(metres, until, resolution):
         numerator, denominator = changes.get(at, (numerator, denominator))
     score = Score(ticks_per_quarter=resolution, metres=metres)
     assert score.bar_starts(until).tolist() == lines
+    assert score.next_bar(until) == lines[-1]
+
+
+def test_more_bars_than_memory_holds_are_refused():
+    tiny, far = (0, 1, 32768), 2**40
+    with pytest.raises(InputError, match="10000000 bars"):
+        Score(metres=table(METRE, [tiny])).bar_starts(far)
+    late = Score(metres=table(METRE, [(0, 3, 4), (5000, 1, 32768), (far, 4, 4)]))
+    assert late.bar_starts(1441).tolist() == [0, 1440, 2880]
+    assert late.next_bar(far - 7) == far - 7
 
 
 def test_bars_reach_the_end_of_the_music():
