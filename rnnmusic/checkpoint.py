@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import fields
 from importlib.resources import files
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
+from torch import Tensor
 
 import rnnmusic
 from rnnmusic import encodings
@@ -47,8 +49,19 @@ def write_model(folder: Path, generator: Generator, notes: dict[str, Any]) -> No
         "notes": notes,
     }
     (folder / CONFIG_FILE).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
-    weights = {name: t.detach().cpu().contiguous() for name, t in generator.state_dict().items()}
-    save_file(weights, folder / WEIGHTS_FILE)
+    write_tensors(generator.state_dict(), folder / WEIGHTS_FILE)
+
+
+def write_tensors(tensors: Mapping[str, Tensor], path: Path) -> None:
+    """Write tensors as safetensors; InputError when the disk doesn't take them."""
+    # clone: safetensors refuses tensors that share memory, as views of one parameter do
+    owned = {name: t.detach().cpu().clone().contiguous() for name, t in tensors.items()}
+    try:
+        save_file(owned, path)
+    except SafetensorError as error:
+        raise InputError(
+            f"Can't save the checkpoint: {error}; free some space, or save elsewhere."
+        ) from error
 
 
 def save(generator: Generator, path: str | os.PathLike[str], **notes: Any) -> None:

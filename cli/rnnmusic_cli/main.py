@@ -68,6 +68,9 @@ def main() -> NoReturn:
         # The reader of our output has left (`| head`): there is nobody to say more to.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
+    except OSError as error:
+        _trace()
+        fail(f"The system refused: {error}; check the place, its permissions and its space.", 1)
     except MemoryError:
         _trace()
         fail("The machine ran out of memory; use a smaller model, batch or file.", 1)

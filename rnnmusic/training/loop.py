@@ -14,19 +14,20 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor
 
 from rnnmusic import checkpoint
-from rnnmusic.corpus import Corpus, Pieces
-from rnnmusic.corpus.batches import Batch, CarriedStreams, WholePieces
+from rnnmusic.corpus import Corpus
+from rnnmusic.corpus.batches import Batch
 from rnnmusic.errors import InputError, RnnMusicError
+from rnnmusic.files import unwritable
 from rnnmusic.generator import GeneratorConfig, build
 from rnnmusic.recurrent.protocol import State, detach
 from rnnmusic.training import state as run_state
 from rnnmusic.training.averaging import WeightAverage
+from rnnmusic.training.data import make_batches, some_steps
 from rnnmusic.training.evaluation import evaluate
 from rnnmusic.training.hardware import Hardware
 from rnnmusic.training.log import CsvLog, tensorboard_logger
@@ -36,7 +37,6 @@ from rnnmusic.training.schedule import after_validation, learning_rate
 from rnnmusic.training.state import Progress
 from rnnmusic.training.status import Observer, Pace, Status
 
-MARGINAL_PIECES = 200
 SAVE_EVERY_S = 60.0  # how much work a crash may cost
 
 
@@ -104,7 +104,7 @@ class _Run:
         self.valid_pieces = corpus.splits["valid"] or train_pieces
         config = GeneratorConfig(corpus.encoding, recipe.model, recipe.head)
         self.generator = build(config, seed=self.training.seed)
-        self.generator.head.initialise_bias(_some_steps(train_pieces))
+        self.generator.head.initialise_bias(some_steps(train_pieces))
         optimizer = torch.optim.AdamW(
             self.generator.parameters(),
             lr=self.training.learning_rate,
@@ -112,7 +112,9 @@ class _Run:
         )
         self.objective, self.optimizer = fabric.setup(Objective(self.generator), optimizer)
         self.average = WeightAverage(self.generator, self.training.average_decay)
-        self.batches = _batches(train_pieces, corpus, recipe, fabric)
+        self.batches = make_batches(
+            train_pieces, corpus.encoding, recipe, fabric.global_rank, fabric.world_size
+        )
         self.first_epoch_batches = self.epoch_batches = self.batches.batches_per_epoch(0)
         self.progress = Progress()
         self.carried: State | None = None
@@ -135,9 +137,12 @@ class _Run:
             )
             self.progress.finished = ""
         if self.fabric.is_global_zero:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            (self.folder / "recipe.toml").write_text(self.recipe.to_toml(), encoding="utf-8")
-            self.log.open(self.progress.log_bytes)
+            try:
+                self.folder.mkdir(parents=True, exist_ok=True)
+                (self.folder / "recipe.toml").write_text(self.recipe.to_toml(), encoding="utf-8")
+                self.log.open(self.progress.log_bytes)
+            except OSError as error:
+                raise unwritable(self.folder, error) from error
         self.tensorboard = tensorboard_logger(self.folder) if tensorboard else None
         self.pace = Pace(self.progress)
         self.saved_at = time.monotonic()
@@ -320,35 +325,3 @@ class _Run:
                 eta_s=self.pace.eta_s(self.training, self.epoch_batches),
             )
         )
-
-
-def _some_steps(pieces: Pieces) -> Tensor:
-    """Steps (N, F) of enough pieces to tell how often each value occurs."""
-    some = [pieces[i].steps for i in range(min(len(pieces), MARGINAL_PIECES))]
-    return torch.from_numpy(np.concatenate(some).astype(np.int64))
-
-
-def _batches(
-    pieces: Pieces, corpus: Corpus, recipe: Recipe, fabric: Fabric
-) -> WholePieces | CarriedStreams:
-    data, seed = recipe.data, recipe.training.seed
-    batches: WholePieces | CarriedStreams
-    if data.chunk_length:
-        batches = CarriedStreams(
-            pieces,
-            corpus.encoding,
-            data.batch_size,
-            data.chunk_length,
-            seed=seed,
-            transpose=data.transpose,
-        )
-    else:
-        batches = WholePieces(
-            pieces,
-            corpus.encoding,
-            data.batch_size,
-            seed=seed,
-            transpose=data.transpose,
-            max_length=data.max_length,
-        )
-    return batches.shard(fabric.global_rank, fabric.world_size)

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
 
 from rnnmusic import checkpoint
@@ -76,11 +76,7 @@ def save(
         tensors |= {f"optimizer.{index}.{slot}": t for slot, t in slots.items()}
     with replacing_folder(folder) as temporary:
         checkpoint.write_model(temporary, generator, notes)
-        # clone: safetensors refuses tensors that share memory, as averages may with weights
-        save_file(
-            {name: t.detach().cpu().clone().contiguous() for name, t in tensors.items()},
-            temporary / TENSORS_FILE,
-        )
+        checkpoint.write_tensors(tensors, temporary / TENSORS_FILE)
         (temporary / PROGRESS_FILE).write_text(json.dumps(asdict(progress), indent=2) + "\n")
 
 
