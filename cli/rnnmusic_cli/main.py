@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import traceback
+from types import FrameType
 from typing import Annotated, NoReturn
 
 import typer
@@ -57,6 +59,8 @@ def options(
 
 def main() -> NoReturn:
     """Run the program; the process ends with one of the documented exit codes."""
+    # A SIGTERM would end Python without tidying up: half a store would stay beside its place.
+    signal.signal(signal.SIGTERM, _terminated)
     try:
         app()
     except RnnMusicError as error:
@@ -82,6 +86,10 @@ def main() -> NoReturn:
             1,
         )
     raise SystemExit(0)
+
+
+def _terminated(number: int, _frame: FrameType | None) -> NoReturn:
+    sys.exit(128 + number)
 
 
 def _trace() -> None:

@@ -25,6 +25,44 @@ def _start(*arguments: object) -> subprocess.Popen[str]:
     )
 
 
+HALF_A_STORE = """
+import sys, time
+import rnnmusic.corpus
+from rnnmusic.files import replacing_folder
+from rnnmusic_cli.main import main
+
+def build(sources, output, encoding, **options):
+    with replacing_folder(output) as folder:
+        (folder / "half").write_text("of it")
+        print("ready", flush=True)
+        time.sleep(60)
+
+rnnmusic.corpus.build = build
+sys.argv = ["rnnmusic", "corpus", "build", "music", "-o", sys.argv[1]]
+main()
+"""
+
+
+@pytest.mark.parametrize(("number", "code"), SIGNALS)
+def test_a_stopped_build_leaves_nothing_behind(
+    tmp_path: Path, number: signal.Signals, code: int
+) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", HALF_A_STORE, tmp_path / "store"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    assert list(tmp_path.iterdir()) != []
+    process.send_signal(number)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == code, err
+    assert "Traceback" not in err
+    assert list(tmp_path.iterdir()) == []
+
+
 def _sounding(path: Path) -> set[tuple[int, int]]:
     held: set[tuple[int, int]] = set()
     for message in mido.MidiFile(path):
