@@ -20,8 +20,13 @@ def render(
 ) -> None:
     """Render MIDI to audio with the built-in synthesiser, or with a SoundFont."""
     from rnnmusic import midi as midi_files
+    from rnnmusic.audio import gain_to_db
     from rnnmusic.synthesis import render as synthesise
 
     audio = synthesise(midi_files.read(midi), sample_rate_hz=sample_rate, soundfont=soundfont)
     audio.save(output)
-    say(f"{output}: {audio.duration_s:.1f} s, stereo, {sample_rate} Hz, peak {audio.peak:.2f}")
+    peak_dbfs, rms_dbfs = float(gain_to_db(audio.peak)), float(gain_to_db(audio.rms))
+    say(
+        f"{output}: {audio.duration_s:.1f} s, stereo, {sample_rate} Hz, "
+        f"peak {peak_dbfs:.1f} dBFS, RMS {rms_dbfs:.1f} dBFS"
+    )

@@ -51,6 +51,11 @@ class TrainingConfig:
             )
         if self.learning_rate <= 0:
             raise UsageError(f"learning_rate must be above 0, not {self.learning_rate}.")
+        lowest = {"plateau_patience": 1, "patience": 1, "max_epochs": 1}
+        lowest |= dict.fromkeys(("warmup_steps", "validate_every", "clip_norm", "max_minutes"), 0)
+        for name, limit in lowest.items():
+            if getattr(self, name) < limit:
+                raise UsageError(f"{name} must be {limit} or more, not {getattr(self, name)}.")
         if not 0 <= self.average_decay < 1:
             raise UsageError(f"average_decay must be in 0 <= x < 1, not {self.average_decay}.")
 

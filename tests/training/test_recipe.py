@@ -65,6 +65,9 @@ def test_a_recipe_written_reads_back_equal(
         ("[model]\nsize = true", "size in .model. must be int"),
         ('[training]\nschedule = "linear"', "'linear'"),
         ("[training]\nlearning_rate = 0", "above 0"),
+        ("[training]\nplateau_patience = 0", "plateau_patience must be 1 or more"),
+        ("[training]\nwarmup_steps = -1", "warmup_steps must be 0 or more"),
+        ("[training]\nclip_norm = -0.5", "clip_norm must be 0 or more"),
         ("model = 3", "must be a table"),
     ],
 )
