@@ -9,11 +9,14 @@ from typing import Any
 from rnnmusic.encodings.events import NoteEvents
 from rnnmusic.encodings.pianoroll import PianoRoll
 from rnnmusic.encodings.protocol import (
+    REAL,
+    AudioEncoding,
     Encoded,
     Encoding,
     LiveDecoder,
     LiveEncoder,
     NoteMessage,
+    ScoreEncoding,
     Steps,
 )
 from rnnmusic.errors import UsageError
@@ -46,6 +49,8 @@ def from_config(config: Mapping[str, Any]) -> Encoding:
 
 __all__ = [
     "ENCODINGS",
+    "REAL",
+    "AudioEncoding",
     "Encoded",
     "Encoding",
     "LiveDecoder",
@@ -53,6 +58,7 @@ __all__ = [
     "NoteEvents",
     "NoteMessage",
     "PianoRoll",
+    "ScoreEncoding",
     "Steps",
     "from_config",
 ]

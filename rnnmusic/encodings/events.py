@@ -26,14 +26,14 @@ from rnnmusic.encodings._grid import (
     spans,
 )
 from rnnmusic.encodings._times import Placement, time_values
-from rnnmusic.encodings.protocol import Encoded, Encoding, Steps
+from rnnmusic.encodings.protocol import Encoded, ScoreEncoding, Steps
 from rnnmusic.score import Score
 
 SHIFT, PITCH, DURATION, VELOCITY = range(4)  # the columns of a step
 
 
 @dataclass(frozen=True)
-class NoteEvents(Encoding):
+class NoteEvents(ScoreEncoding):
     """Notes in order: steps since the previous onset, pitch, duration, velocity bin.
 
     A step is a whole note, not a fragment of one. Streams of note-on, time-shift and note-off

@@ -20,14 +20,14 @@ from rnnmusic.encodings._checks import (
 from rnnmusic.encodings._drawing import DRAW
 from rnnmusic.encodings._grid import Ints, bar_lines, make_score, select_notes
 from rnnmusic.encodings._roll_live import VELOCITY, RollLiveDecoder, RollLiveEncoder
-from rnnmusic.encodings.protocol import Encoded, Encoding, Steps
+from rnnmusic.encodings.protocol import Encoded, ScoreEncoding, Steps
 from rnnmusic.score import Score, Table
 
 QUARTERS_IN_BAR = 16  # clock ids; later quarters of a longer bar share the last
 
 
 @dataclass(frozen=True)
-class PianoRoll(Encoding):
+class PianoRoll(ScoreEncoding):
     """Frames of a grid: which pitches are struck, and which are held from the frame before.
 
     Columns, P = highest_pitch - lowest_pitch + 1. Without `articulation`: P, 1 while the pitch

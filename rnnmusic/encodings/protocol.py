@@ -1,7 +1,8 @@
 """What every encoding of music as steps offers, whole-piece and one step at a time.
 
-A *step* is what a network reads and writes at once: a frame of a piano-roll, or one note. A piece
-is an integer array of steps, shape (T, F): F binary columns, or F categorical factors.
+A *step* is what a network reads and writes at once: a frame of a piano-roll or of a spectrogram,
+or one note. A piece is an array of steps, shape (T, F): F binary columns, F categorical factors, or
+F real numbers.
 """
 
 from __future__ import annotations
@@ -12,9 +13,13 @@ from typing import Any, ClassVar, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from rnnmusic.audio import Audio
+from rnnmusic.errors import UsageError
 from rnnmusic.score import Score
 
-Steps = NDArray[np.integer[Any]]
+Steps = NDArray[Any]  # integers, or float32 where the columns are real-valued
+
+REAL = 0  # the "number of values" of a real-valued column
 
 
 class Encoded(NamedTuple):
@@ -68,19 +73,24 @@ class LiveEncoder(Protocol):
 
 
 class Encoding(ABC):
-    """Score <-> steps. A frozen dataclass whose fields are its whole configuration."""
+    """Music <-> steps. A frozen dataclass whose fields are its whole configuration.
+
+    What networks, heads, batches and stores need to know of any encoding; what it encodes is said
+    by its two kinds, `ScoreEncoding` and `AudioEncoding`.
+    """
 
     name: ClassVar[str]
 
     @property
     @abstractmethod
     def sizes(self) -> tuple[int, ...]:
-        """Number of values of each of the F columns of a step: all 2 for a binary roll."""
+        """Number of values of each of the F columns of a step: all 2 for a binary roll, all REAL
+        for frames of real numbers."""
 
     @property
-    @abstractmethod
     def clock_sizes(self) -> tuple[int, ...]:
         """Number of values of each clock column; empty when steps carry no metrical position."""
+        return ()
 
     @property
     def is_binary(self) -> bool:
@@ -88,14 +98,48 @@ class Encoding(ABC):
         return all(size == 2 for size in self.sizes)
 
     @property
+    def is_real(self) -> bool:
+        """Whether steps are vectors of real numbers."""
+        return all(size == REAL for size in self.sizes)
+
+    @property
     @abstractmethod
     def dtype(self) -> np.dtype[Any]:
-        """The smallest integer type that holds a step: what stores keep."""
+        """The smallest type that holds a step, little-endian float32 for real numbers: what
+        stores keep."""
 
     def start_step(self) -> Steps:
         """The step (F,) before the first: silence, or the id past each factor's last."""
+        if self.is_real:
+            return np.zeros(len(self.sizes), dtype=np.float32)
         row = [0] * len(self.sizes) if self.is_binary else list(self.sizes)
         return np.array(row, dtype=np.int64)
+
+    def clock_at(self, step_index: int, *, quarters_per_bar: float = 4.0) -> NDArray[np.uint8]:
+        """Clock row (C,) of the step with this index in music of one metre from a bar line on."""
+        return np.empty(0, dtype=np.uint8)
+
+    def transposition_range(self, steps: Steps, limit: int) -> tuple[int, int]:
+        """Lowest and highest shift in semitones, within +-limit, that `transpose` can make."""
+        return 0, 0
+
+    def transpose(self, steps: Steps, semitones: int) -> Steps:
+        """The same steps `semitones` higher, a copy."""
+        if semitones:
+            raise UsageError(
+                f"Steps of the {self.name} encoding can't be transposed; use transpose = 0."
+            )
+        return steps.copy()
+
+    def to_config(self) -> dict[str, Any]:
+        """JSON-able configuration: {"name": ..., field: value, ...}."""
+        from dataclasses import asdict
+
+        return {"name": self.name, **asdict(self)}  # type: ignore[call-overload]
+
+
+class ScoreEncoding(Encoding):
+    """Score <-> integer steps."""
 
     @abstractmethod
     def encode(self, score: Score) -> Encoded:
@@ -114,23 +158,28 @@ class Encoding(ABC):
         """An encoder that takes one message at a time and agrees with `encode`."""
 
     @abstractmethod
-    def clock_at(self, step_index: int, *, quarters_per_bar: float = 4.0) -> NDArray[np.uint8]:
-        """Clock row (C,) of the step with this index in music of one metre from a bar line on."""
-
-    @abstractmethod
     def elapsed_quarters(self, steps: Steps) -> float:
         """Time from the first step to where the step after the last would stand."""
 
+
+class AudioEncoding(Encoding):
+    """Audio <-> steps at a fixed rate, of one channel: others are mixed down to it."""
+
+    sample_rate_hz: int
+
+    @property
     @abstractmethod
-    def transposition_range(self, steps: Steps, limit: int) -> tuple[int, int]:
-        """Lowest and highest shift in semitones, within +-limit, that keeps every note in range."""
+    def hop_size(self) -> int:
+        """Samples from one step to the next."""
 
     @abstractmethod
-    def transpose(self, steps: Steps, semitones: int) -> Steps:
-        """The same steps `semitones` higher, a copy."""
+    def encode(self, audio: Audio) -> Encoded:
+        """Encode a recording of any rate and number of channels; InputError for an empty one."""
 
-    def to_config(self) -> dict[str, Any]:
-        """JSON-able configuration: {"name": ..., field: value, ...}."""
-        from dataclasses import asdict
+    @abstractmethod
+    def decode(self, steps: Steps) -> Audio:
+        """Steps (T, F) as mono sound: the inverse where there is one, else an estimate of it."""
 
-        return {"name": self.name, **asdict(self)}  # type: ignore[call-overload]
+    def times_s(self, step_count: int) -> NDArray[np.float64]:
+        """Time in seconds at which each of so many steps stands (T,)."""
+        return np.asarray(np.arange(step_count) * (self.hop_size / self.sample_rate_hz))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Protocol
 
-from rnnmusic.encodings.protocol import Encoding, NoteMessage, Steps
+from rnnmusic.encodings.protocol import NoteMessage, ScoreEncoding, Steps
 from rnnmusic.sampling.guard import StallGuard
 
 
@@ -13,7 +13,7 @@ class StepSource(Protocol):
     """What live playing needs of a `sampling.Sampler`."""
 
     @property
-    def encoding(self) -> Encoding:
+    def encoding(self) -> ScoreEncoding:
         """The encoding of the steps."""
         ...
 
