@@ -10,7 +10,6 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import fields
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -21,7 +20,7 @@ from torch import Tensor
 import rnnmusic
 from rnnmusic import encodings
 from rnnmusic.errors import InputError, RnnMusicError, UsageError
-from rnnmusic.files import existing_folder, replacing_folder
+from rnnmusic.files import assets, existing_folder, replacing_folder
 from rnnmusic.generator import Generator, GeneratorConfig, HeadConfig, ModelConfig
 
 FORMAT = 1
@@ -110,13 +109,6 @@ def find(source: str | os.PathLike[str]) -> Path:
         f"There is no checkpoint {name}; give a folder that `rnnmusic train` wrote or a shipped "
         f"model ({', '.join(zoo()) or 'none here'})."
     )
-
-
-def assets() -> Path:
-    """The folder that holds models/ and data/: in the wheel, or the root of a checkout."""
-    package = Path(str(files("rnnmusic")))
-    installed = package / "_assets"
-    return installed if installed.is_dir() else package.parent
 
 
 def zoo() -> dict[str, Path]:

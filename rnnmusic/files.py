@@ -1,4 +1,4 @@
-"""Writing so that a reader sees the old file or the new one, never half of either."""
+"""Files: written so that a reader sees the old one or the new, never half; and those shipped."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.resources import files
 from pathlib import Path
 
 from rnnmusic.errors import InputError
@@ -72,6 +73,13 @@ def existing_folder(path: str | os.PathLike[str]) -> Path:
     """The folder to read for `path`: itself, or what a crash in `replacing_folder` left of it."""
     target = Path(path)
     return _old(target) if not target.exists() and _old(target).is_dir() else target
+
+
+def assets() -> Path:
+    """The folder that holds models/ and data/: in the wheel, or the root of a checkout."""
+    package = Path(str(files("rnnmusic")))
+    installed = package / "_assets"
+    return installed if installed.is_dir() else package.parent
 
 
 def unwritable(path: Path, error: OSError) -> InputError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import torch
@@ -32,17 +32,26 @@ class ModelConfig:
 class HeadConfig:
     """The distribution of the next step."""
 
-    name: str = "nade"  # a key of heads.HEADS
+    name: str = ""  # a key of heads.HEADS; empty: the one that fits the encoding
     width: int | None = None  # hidden units inside the head (nade, categorical); None: its own
+    components: int | None = None  # Gaussians (gaussian-mixture); None: its own
 
 
 @dataclass(frozen=True)
 class GeneratorConfig:
-    """All that rebuilds a generator, weights apart. JSON-able through `to_dict`."""
+    """All that rebuilds a generator, weights apart. JSON-able through `to_dict`.
+
+    A head without a name gets that of the one that fits the encoding.
+    """
 
     encoding: Encoding
     model: ModelConfig = field(default_factory=ModelConfig)
     head: HeadConfig = field(default_factory=HeadConfig)
+
+    def __post_init__(self) -> None:
+        if not self.head.name:
+            named = replace(self.head, name=heads.fitting(self.encoding.sizes))
+            object.__setattr__(self, "head", named)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain dictionaries, as `from_dict` reads them."""
@@ -56,8 +65,8 @@ class GeneratorConfig:
 class Generator(nn.Module):
     """p(step_t | steps before t, clock_t): embedding -> recurrent -> head.
 
-    Shapes: steps (B, T, F) int64 of `encoding.sizes`, clock (B, T, C) int64 of
-    `encoding.clock_sizes`, hidden (B, T, recurrent.output_size).
+    Shapes: steps (B, T, F) of `encoding.sizes`, int64 or, for real numbers, float32; clock
+    (B, T, C) int64 of `encoding.clock_sizes`, hidden (B, T, recurrent.output_size).
     """
 
     def __init__(self, config: GeneratorConfig) -> None:
@@ -79,8 +88,17 @@ class Generator(nn.Module):
             **_given(forget_bias=model.forget_bias),
         )
         self.head = heads.build(
-            head.name, self.recurrent.output_size, encoding.sizes, **_given(width=head.width)
+            head.name,
+            self.recurrent.output_size,
+            encoding.sizes,
+            **_given(width=head.width, components=head.components),
         )
+
+    def fit_marginals(self, steps: Tensor) -> None:
+        """Measure steps (N, F) of the training data before any learning: how often values occur,
+        or the mean and spread of real-valued columns."""
+        self.embedding.fit(steps)
+        self.head.initialise_bias(steps)
 
     def initial_state(self, batch_size: int) -> State:
         """The state before the first step, batch_size rows."""

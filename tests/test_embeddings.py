@@ -1,7 +1,8 @@
 import pytest
 import torch
 
-from rnnmusic.embeddings import StepEmbedding
+from rnnmusic import encodings
+from rnnmusic.embeddings import REAL, Standardisation, StepEmbedding, columns_of
 from rnnmusic.errors import UsageError
 
 
@@ -49,10 +50,54 @@ def test_shapes_that_do_not_fit_are_refused(steps: tuple[int, ...], clock: tuple
 
 
 @pytest.mark.parametrize(
-    ("sizes", "clock_sizes", "embedding_size"), [((), (), 4), ((0,), (), 4), ((3,), (), 0)]
+    ("sizes", "clock_sizes", "embedding_size"),
+    [((), (), 4), ((-1,), (), 4), ((3,), (0,), 4), ((3,), (), 0)],
 )
 def test_impossible_sizes_are_refused(
     sizes: tuple[int, ...], clock_sizes: tuple[int, ...], embedding_size: int
 ) -> None:
     with pytest.raises(UsageError, match="1 or more"):
         StepEmbedding(sizes, clock_sizes, embedding_size=embedding_size)
+
+
+def test_real_columns_are_standardised_by_what_was_fitted() -> None:
+    embed = StepEmbedding((0, 0, 0), (4,))
+    assert embed.output_size == 7
+    steps = torch.randn(500, 3) * torch.tensor([2.0, 30.0, 0.0]) + torch.tensor([-80.0, 5.0, 7.0])
+    clock = torch.zeros(500, 1, dtype=torch.int64)
+    assert torch.equal(embed(steps, clock)[:, :3], steps)  # nothing is known of them yet
+    embed.fit(steps)
+    features = embed(steps, clock)
+    torch.testing.assert_close(features[:, :3].mean(0), torch.zeros(3), atol=1e-4, rtol=0)
+    torch.testing.assert_close(features[:, :2].std(0, correction=0), torch.ones(2))
+    # The column that never moved is measured by a tenth of what columns move on average.
+    usual = float(steps.std(0, correction=0).square().mean().sqrt())
+    moved = embed(torch.tensor([[-80.0, 5.0, 7.0 + usual]]), clock[:1])[0, 2]
+    assert float(moved) == pytest.approx(10.0, rel=1e-4)
+    assert set(embed.state_dict()) == {"standardisation.mean", "standardisation.scale"}
+    other = StepEmbedding((0, 0, 0), (4,))
+    other.load_state_dict(embed.state_dict())
+    assert torch.equal(other(steps, clock), features)
+
+
+def test_standardising_can_be_undone() -> None:
+    standard = Standardisation(3).double()
+    steps = torch.randn(50, 3).double() * torch.tensor([1e-3, 1.0, 1e3])
+    standard.fit(steps)
+    torch.testing.assert_close(standard.inverse(standard(steps)), steps)
+    standard.fit(torch.full((5, 3), -80.0))
+    assert torch.equal(standard(torch.full((1, 3), -79.0)), torch.ones(1, 3).double())
+
+
+def test_binary_and_categorical_steps_add_nothing_to_a_checkpoint() -> None:
+    assert not StepEmbedding((2, 2), (4,)).state_dict()
+    assert set(StepEmbedding((5, 3)).state_dict()) == {"tables.0.weight", "tables.1.weight"}
+
+
+def test_columns_have_one_kind() -> None:
+    assert REAL == encodings.REAL
+    assert columns_of((REAL, REAL)) == "real"
+    assert columns_of((2, 2)) == "binary"
+    assert columns_of((2, 3)) == columns_of((1,)) == "categorical"
+    with pytest.raises(UsageError, match="mix"):
+        StepEmbedding((REAL, 2))

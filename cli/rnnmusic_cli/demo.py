@@ -33,13 +33,14 @@ def demo(
     from rnnmusic import checkpoint as checkpoints
     from rnnmusic import midi, plots
     from rnnmusic.encodings import PianoRoll
+    from rnnmusic.files import assets
     from rnnmusic.heads.protocol import Controls
     from rnnmusic.sampling.generate import generate
     from rnnmusic.synthesis import render
     from rnnmusic.training.hardware import Hardware
     from rnnmusic.training.recipe import Recipe
 
-    recipe = Recipe.load(checkpoints.assets() / "models" / "recipes" / "demo.toml")
+    recipe = Recipe.load(assets() / "models" / "recipes" / "demo.toml")
     recipe = recipe.with_overrides(training={"max_minutes": minutes})
     store, run = output / "corpus", output / "run"
     note(f"1/3 Corpus from {source} (the first time takes about a minute)")

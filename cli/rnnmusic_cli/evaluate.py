@@ -27,7 +27,7 @@ def evaluate(
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     threads: Annotated[int, typer.Option(min=1, help="torch threads.")] = 1,
 ) -> None:
-    """Print the negative log-likelihood in nats per step: frame of a roll, or note.
+    """Print the negative log-likelihood in nats per step: frame of a roll or of sound, or note.
 
     Pooled: all steps of all sequences together. Per sequence: the mean of the sequences' means.
     """
@@ -41,7 +41,7 @@ def evaluate(
     torch.set_num_threads(threads)
     opened = Corpus.open(corpus)
     generator = checkpoints.load(checkpoint).generator
-    if generator.encoding.sizes != opened.encoding.sizes:
+    if not _is_one_language(generator.encoding, opened.encoding):
         raise InputError(
             f"{checkpoint} speaks {_described(generator.encoding)}, but {corpus} holds "
             f"{_described(opened.encoding)}; build the corpus with the checkpoint's encoding."
@@ -61,9 +61,21 @@ def evaluate(
         _print(figures)
 
 
+def _is_one_language(one: Encoding, other: Encoding) -> bool:
+    """Whether steps of one encoding are steps of the other: a roll's time unit may differ."""
+    from rnnmusic.encodings.protocol import AudioEncoding
+
+    if isinstance(one, AudioEncoding):
+        return one == other
+    return one.sizes == other.sizes
+
+
 def _print(figures: dict[str, dict[str, Any]]) -> None:
-    kinds = {row["kind"] for row in figures.values()}
-    say(f"Negative log-likelihood in nats per step ({', '.join(sorted(kinds))}; lower is better)")
+    likelihood = next(iter(figures.values()))
+    kind = likelihood["kind"]
+    if likelihood["is_density"]:
+        kind += " density in the encoding's units, so below 0 too"
+    say(f"Negative log-likelihood in nats per step ({kind}; lower is better)")
     table = Table(box=None, pad_edge=False)
     table.add_column("split")
     columns = ("sequences", "steps", "pooled", "per sequence", "pooled*", "per sequence*")

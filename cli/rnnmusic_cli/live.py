@@ -62,11 +62,13 @@ def live(
     from rnnmusic.live.player import play
     from rnnmusic.live.ports import open_output
     from rnnmusic.live.signals import exit_at_once, stop_on_signals
+    from rnnmusic.sampling.kinds import score_encoding
     from rnnmusic.sampling.sampler import Sampler
 
     # Signals are watched from before the port opens: nothing may be left behind by an early Ctrl-C.
     with stop_on_signals() as stop:
         generator = checkpoints.load(checkpoint).generator
+        score_encoding(generator.encoding)  # refuses sound before a port is opened for it
         sampler = Sampler(
             generator, seed=seed, controls=Controls(temperature=temperature, top_p=top_p)
         )

@@ -31,7 +31,11 @@ def train(
     layers: Annotated[int | None, typer.Option(min=1, help="Recurrent layers.")] = None,
     dropout: Annotated[float | None, typer.Option(min=0, max=0.95)] = None,
     head: Annotated[
-        str | None, typer.Option(help="bernoulli or nade for rolls, categorical for events.")
+        str | None,
+        typer.Option(
+            help="nade or bernoulli for rolls, categorical for events, gaussian-mixture for sound; "
+            "else the first that fits."
+        ),
     ] = None,
     batch_size: Annotated[int | None, typer.Option(min=1, help="Pieces per step.")] = None,
     chunk_length: Annotated[

@@ -6,8 +6,9 @@
 from rnnmusic.corpus.builder import BuildReport, build
 from rnnmusic.corpus.corpus import Corpus
 from rnnmusic.corpus.pieces import Piece, Pieces
+from rnnmusic.corpus.records import PieceRecord, Verdict
 from rnnmusic.corpus.splits import SPLITS
-from rnnmusic.corpus.store import Store, Verdict
+from rnnmusic.corpus.store import Store
 from rnnmusic.corpus.summary import SplitSummary, Summary, summarize
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "BuildReport",
     "Corpus",
     "Piece",
+    "PieceRecord",
     "Pieces",
     "SplitSummary",
     "Store",

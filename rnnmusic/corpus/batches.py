@@ -1,36 +1,38 @@
 """Pieces as batches of tensors: whole, carried along in parallel streams, or in order.
 
-Every frame of every piece is in exactly one batch of an epoch. An epoch is a pure function of
-(seed, its number): a run resumes by asking for the same epoch from a later batch on, and every
-process of a distributed run takes its rows of the same global batches.
+The samplers of `rnnmusic.sequences` with what is musical: clocks, and a random transposition of
+each piece in each epoch. Every frame of every piece is in exactly one batch of an epoch, and an
+epoch is a pure function of (seed, its number).
 """
 
 from __future__ import annotations
 
-import heapq
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from copy import copy
-from functools import lru_cache
-from typing import Any, NamedTuple, Self
+from typing import NamedTuple, Self
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from rnnmusic.corpus.pieces import Piece, lengths_of
-from rnnmusic.encodings.protocol import Encoding
+from rnnmusic import sequences
+from rnnmusic.corpus.pieces import Piece, streams_of
+from rnnmusic.encodings.protocol import Encoding, Steps
 from rnnmusic.errors import InputError, UsageError
-
-BUCKET_POOL_BATCHES = 16  # pieces are sorted by length within pools of this many batches
+from rnnmusic.sequences.batches import lay_out, mask_of, resets_of, row_lengths
+from rnnmusic.sequences.plans import Rows
+from rnnmusic.sequences.samplers import Bucketed, Carried, at_least_one
+from rnnmusic.sequences.windows import whole, windows
 
 
 class Batch(NamedTuple):
-    """B rows of T steps for teacher forcing, int64; rows end in padding.
+    """B rows of T steps for teacher forcing; rows end in padding.
+
+    Steps are int64, of real-valued encodings float32, and 0 in the padding.
 
     inputs (B, T, F): the step before each target, `start_step` at a piece's first.
-    targets (B, T, F). clock (B, T, C): the metrical position of each target.
+    targets (B, T, F). clock (B, T, C) int64: the metrical position of each target.
     mask (B, T) bool: False where a row is padding. reset (B, T) bool, or None where every row
     starts anew: True where a piece starts. lengths (B,): steps of the row that aren't padding.
     """
@@ -48,95 +50,95 @@ class Batch(NamedTuple):
         return Batch(*move)  # type: ignore[arg-type]
 
 
-class _Segment(NamedTuple):
-    """Steps start..stop of one piece."""
-
-    piece: int
-    start: int
-    stop: int
-
-
-_Row = list[_Segment]
-_Look = Callable[[int], Piece]
-
-
-class _Batcher(ABC):
-    """What both samplers share: epochs by number, transposition, shards."""
-
-    carried: bool
+class PieceSource:
+    """Pieces, or windows of them, as examples for the samplers, transposed anew in each epoch."""
 
     def __init__(
-        self, pieces: Sequence[Piece], encoding: Encoding, *, seed: int, transpose: int
+        self,
+        pieces: Sequence[Piece],
+        encoding: Encoding,
+        *,
+        transpose: int = 0,
+        max_length: int | None = None,
     ) -> None:
         if not len(pieces):
             raise InputError("There are no pieces to make batches of; build a larger corpus.")
         if transpose < 0:
             raise UsageError(f"transpose must be 0 semitones or more, not {transpose}.")
-        self.pieces, self.encoding = pieces, encoding
-        self.seed, self.transpose = seed, transpose
-        self._lengths = lengths_of(pieces)
-        self._rank, self._world = 0, 1
+        self._encoding, self._transpose = encoding, transpose
+        self._steps, self._clock = streams_of(pieces)
+        lengths = self._steps.lengths
+        self._spans = (
+            whole(lengths) if max_length is None else windows(lengths, max_length, max_length)
+        )
+        self._draws: NDArray[np.float64] | None = None
+        self._ranges: dict[int, tuple[int, int]] = {}  # of each piece met, the same in all epochs
 
-    @abstractmethod
-    def batches_per_epoch(self, n: int) -> int:
-        """Number of batches of epoch n; the same on all shards."""
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """Steps of each example."""
+        return self._spans.lengths
 
-    @abstractmethod
-    def _plan(self, rng: np.random.Generator) -> Sequence[list[_Row]]:
-        """The rows of every global batch of an epoch."""
-
-    def epoch(self, n: int, start: int = 0) -> Iterator[Batch]:
-        """The batches of epoch n from batch `start` on; those before it aren't built."""
-        rng = self._rng(n)
-        plan = self._plan(rng)
-        look = self._transposed(rng)
-        for k in range(start, len(plan)):
-            rows = plan[k]
-            width = max(_row_length(row) for row in rows)
-            # A shard that has no row left takes one of padding, so that all shards keep step.
-            mine = rows[self._rank :: self._world] or [[]]
-            yield assemble(mine, width, look, self.encoding, carried=self.carried)
-
-    def shard(self, rank: int, world: int) -> Self:
-        """The same batches for process `rank` of `world`: their rows rank, rank + world, ...
-
-        Rows are padded as in the global batch. Losses are to be divided by the number of
-        unmasked steps of all shards together.
-        """
-        if not 0 <= rank < world:
-            raise UsageError(f"There is no shard {rank} of {world}; ranks count from 0.")
+    def for_epoch(self, rng: np.random.Generator) -> Self:
+        """The examples shifted by the semitones drawn for each piece in this epoch."""
         other = copy(self)
-        other._rank, other._world = rank, world
+        other._draws = rng.random(len(self._steps))
         return other
 
-    def _rng(self, n: int) -> np.random.Generator:
-        return np.random.default_rng([self.seed, n])
+    def batch(self, rows: Rows, width: int, *, with_resets: bool) -> Batch:
+        """Rows of segments of examples, padded to `width` steps."""
+        placed = self._spans.place(rows)
+        encoding = self._encoding
+        inputs, targets = lay_out(
+            self._read,
+            placed,
+            width,
+            lags=(1, 0),
+            shape=(len(encoding.sizes),),
+            dtype=np.float32 if encoding.is_real else np.int64,
+            start_step=encoding.start_step(),
+        )
+        (clock,) = lay_out(
+            self._clock.read,
+            placed,
+            width,
+            lags=(0,),
+            shape=(len(encoding.clock_sizes),),
+            dtype=np.int64,
+            start_step=encoding.clock_at(0),
+        )
+        lengths = row_lengths(rows)
+        return Batch(
+            inputs=torch.from_numpy(inputs),
+            targets=torch.from_numpy(targets),
+            clock=torch.from_numpy(clock),
+            mask=torch.from_numpy(mask_of(lengths, width)),
+            reset=torch.from_numpy(resets_of(rows, width)) if with_resets else None,
+            lengths=torch.from_numpy(lengths),
+        )
 
-    def _transposed(self, rng: np.random.Generator) -> _Look:
-        """Look pieces up, shifted by the semitones this epoch drew for each of them."""
-        draws = rng.random(len(self.pieces))
+    def _read(self, piece: int, start: int, stop: int) -> Steps:
+        steps = self._steps.read(piece, start, stop)
+        semitones = self._semitones(piece)
+        return self._encoding.transpose(steps, semitones) if semitones else steps
 
-        # Neighbouring chunks look at the same pieces, most of them just now.
-        @lru_cache(maxsize=128)
-        def look(index: int) -> Piece:
-            piece = self.pieces[index]
-            if not self.transpose:
-                return piece
-            low, high = self.encoding.transposition_range(piece.steps, self.transpose)
-            semitones = low + int(draws[index] * (high - low + 1))
-            return piece._replace(steps=self.encoding.transpose(piece.steps, semitones))
-
-        return look
+    def _semitones(self, piece: int) -> int:
+        """How far a piece is shifted in this epoch; the whole piece says how far it can be."""
+        if not self._transpose or self._draws is None:
+            return 0
+        if piece not in self._ranges:
+            steps = self._steps.read(piece, 0, int(self._steps.lengths[piece]))
+            self._ranges[piece] = self._encoding.transposition_range(steps, self._transpose)
+        low, high = self._ranges[piece]
+        return low + int(self._draws[piece] * (high - low + 1))
 
 
-class WholePieces(_Batcher):
+class WholePieces(Bucketed[Batch]):
     """Batches of whole pieces of similar length, shuffled.
 
     Pieces longer than max_length are cut into windows of that many steps and a rest; a window's
     first input is the step before it, and its state starts anew.
     """
-
-    carried = False
 
     def __init__(
         self,
@@ -148,43 +150,19 @@ class WholePieces(_Batcher):
         transpose: int = 0,
         max_length: int | None = None,
     ) -> None:
-        super().__init__(pieces, encoding, seed=seed, transpose=transpose)
-        self.batch_size = _at_least_one("batch_size", batch_size)
-        longest = int(self._lengths.max())
-        window = longest if max_length is None else _at_least_one("max_length", max_length)
-        self._windows = [
-            _Segment(i, start, min(start + window, int(length)))
-            for i, length in enumerate(self._lengths)
-            for start in range(0, int(length), window)
-        ]
-
-    def batches_per_epoch(self, n: int) -> int:
-        """Number of batches of epoch n: all epochs have as many."""
-        return -(-len(self._windows) // self.batch_size)
-
-    def _plan(self, rng: np.random.Generator) -> Sequence[list[_Row]]:
-        order = rng.permutation(len(self._windows))
-        lengths = np.array([w.stop - w.start for w in self._windows])
-        pool = self.batch_size * BUCKET_POOL_BATCHES
-        batches: list[NDArray[np.intp]] = []
-        for at in range(0, len(order), pool):
-            bucket = order[at : at + pool]
-            bucket = bucket[np.argsort(-lengths[bucket], kind="stable")]
-            cuts = range(self.batch_size, len(bucket), self.batch_size)
-            batches += np.split(bucket, list(cuts))
-        shuffled = rng.permutation(len(batches))
-        return [[[self._windows[i]] for i in batches[b]] for b in shuffled]
+        if max_length is not None:
+            at_least_one("max_length", max_length)
+        source = PieceSource(pieces, encoding, transpose=transpose, max_length=max_length)
+        super().__init__(source, batch_size=batch_size, seed=seed)
 
 
-class CarriedStreams(_Batcher):
+class CarriedStreams(Carried[Batch]):
     """Truncated backpropagation: `rows` streams of shuffled pieces, cut into chunks.
 
     Row b of batch k + 1 continues row b of batch k, so the state is carried over; `reset` says
     where the next piece starts. A piece goes to the row that is shortest so far: rows differ by
     at most the longest piece, and end in padding.
     """
-
-    carried = True
 
     def __init__(
         self,
@@ -196,30 +174,8 @@ class CarriedStreams(_Batcher):
         seed: int,
         transpose: int = 0,
     ) -> None:
-        super().__init__(pieces, encoding, seed=seed, transpose=transpose)
-        self.rows = _at_least_one("rows", rows)
-        self.chunk_length = _at_least_one("chunk_length", chunk_length)
-
-    def batches_per_epoch(self, n: int) -> int:
-        """Number of batches of epoch n; it varies a little with the shuffle."""
-        return len(self._plan(self._rng(n)))
-
-    def _plan(self, rng: np.random.Generator) -> Sequence[list[_Row]]:
-        ends = [(0, row) for row in range(self.rows)]  # a heap: the shortest row first
-        chunks: list[list[_Row]] = []
-        for piece in rng.permutation(len(self._lengths)).tolist():
-            at, row = heapq.heappop(ends)
-            length = int(self._lengths[piece])
-            heapq.heappush(ends, (at + length, row))
-            taken = 0
-            while taken < length:
-                chunk, inside = divmod(at + taken, self.chunk_length)
-                while len(chunks) <= chunk:
-                    chunks.append([[] for _ in range(self.rows)])
-                stop = min(length, taken + self.chunk_length - inside)
-                chunks[chunk][row].append(_Segment(piece, taken, stop))
-                taken = stop
-        return chunks
+        source = PieceSource(pieces, encoding, transpose=transpose)
+        super().__init__(source, rows=rows, chunk_length=chunk_length, seed=seed)
 
 
 def in_order(
@@ -229,60 +185,4 @@ def in_order(
 
     Batches hold pieces of similar length, the shortest first: the indices say which.
     """
-    _at_least_one("batch_size", batch_size)
-    lengths = lengths_of(pieces)
-    order = np.argsort(lengths, kind="stable").astype(np.int64)
-    for at in range(0, len(order), batch_size):
-        indices = order[at : at + batch_size]
-        rows = [[_Segment(int(i), 0, int(lengths[i]))] for i in indices]
-        width = int(lengths[indices].max())
-        yield indices, assemble(rows, width, pieces.__getitem__, encoding, carried=False)
-
-
-def assemble(
-    rows: Sequence[_Row], width: int, look: _Look, encoding: Encoding, *, carried: bool
-) -> Batch:
-    """Copy the segments of each row into one padded batch of `width` steps."""
-    factors, clocks = len(encoding.sizes), len(encoding.clock_sizes)
-    shape = (len(rows), width)
-    inputs = np.zeros((*shape, factors), dtype=np.int64)
-    targets = np.zeros((*shape, factors), dtype=np.int64)
-    clock = np.zeros((*shape, clocks), dtype=np.int64)
-    reset = np.zeros(shape, dtype=np.bool_)
-    lengths = np.zeros(len(rows), dtype=np.int64)
-    silence = encoding.start_step()
-    for b, row in enumerate(rows):
-        at = 0
-        for index, start, stop in row:
-            piece = look(index)
-            end = at + stop - start
-            targets[b, at:end] = piece.steps[start:stop]
-            clock[b, at:end] = piece.clock[start:stop]
-            inputs[b, at] = silence if start == 0 else piece.steps[start - 1]
-            inputs[b, at + 1 : end] = piece.steps[start : stop - 1]
-            reset[b, at] = start == 0
-            at = end
-        lengths[b] = at
-    mask = np.arange(width) < lengths[:, None]
-
-    def tensor(array: NDArray[Any]) -> Tensor:
-        return torch.from_numpy(array)
-
-    return Batch(
-        inputs=tensor(inputs),
-        targets=tensor(targets),
-        clock=tensor(clock),
-        mask=tensor(mask),
-        reset=tensor(reset) if carried else None,
-        lengths=tensor(lengths),
-    )
-
-
-def _row_length(row: _Row) -> int:
-    return sum(segment.stop - segment.start for segment in row)
-
-
-def _at_least_one(name: str, value: int) -> int:
-    if value < 1:
-        raise UsageError(f"{name} must be 1 or more, not {value}.")
-    return value
+    return sequences.in_order(PieceSource(pieces, encoding), batch_size)

@@ -25,16 +25,17 @@ from rnnmusic.score import BEND, CONTROL, KEY, METRE, NOTE, TEMPO, Score, Track
 
 EXTENSIONS = frozenset({".xml", ".musicxml", ".mxl", ".krn", ".abc"})
 NOT_STATED = "not stated"
-CACHE_FORMAT = 1
+CACHE_FORMAT = 2
 _SCORE_TABLES = {"tempos": TEMPO, "metres": METRE, "keys": KEY}
 _TRACK_TABLES = {"notes": NOTE, "controls": CONTROL, "bends": BEND}
 
 
 class Loaded(NamedTuple):
-    """A score with the licence its file states."""
+    """A score with what its file states beside the music."""
 
     score: Score
     licence: str
+    composer: str = ""
 
 
 def music21_version() -> str:
@@ -100,7 +101,7 @@ def _parse(path: Path) -> list[Loaded]:
         try:
             parsed = converter.parse(path, forceSource=True, storePickle=False)
             parts = list(parsed.scores) if isinstance(parsed, stream.Opus) else [parsed]
-            return [Loaded(from_music21(part), _licence(part)) for part in parts]
+            return [Loaded(from_music21(part), _licence(part), _composer(part)) for part in parts]
         except InputError:
             raise
         except Exception as error:  # music21's parsers raise whatever their input provokes
@@ -116,10 +117,14 @@ def _licence(part: Any) -> str:
     return " ".join(str(stated).split()) if stated else NOT_STATED
 
 
+def _composer(part: Any) -> str:
+    return " ".join((part.metadata.composer or "").split()) if part.metadata is not None else ""
+
+
 def _write(file: Path, loaded: list[Loaded]) -> None:
     arrays: dict[str, Any] = {}
     index: list[dict[str, Any]] = []
-    for i, (score, licence) in enumerate(loaded):
+    for i, (score, licence, composer) in enumerate(loaded):
         arrays |= {f"{i}.{name}": getattr(score, name) for name in _SCORE_TABLES}
         tracks = []
         for j, track in enumerate(score.tracks):
@@ -130,6 +135,7 @@ def _write(file: Path, loaded: list[Loaded]) -> None:
                 "ticks_per_quarter": score.ticks_per_quarter,
                 "name": score.name,
                 "licence": licence,
+                "composer": composer,
                 "tracks": tracks,
             }
         )
@@ -152,5 +158,5 @@ def _read(file: Path) -> list[Loaded]:
                 tracks=tracks,
                 **{n: arrays[f"{i}.{n}"] for n in _SCORE_TABLES},
             )
-            loaded.append(Loaded(score, entry["licence"]))
+            loaded.append(Loaded(score, entry["licence"], entry["composer"]))
         return loaded

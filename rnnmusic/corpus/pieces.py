@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rnnmusic.encodings.protocol import Steps
+from rnnmusic.sequences.streams import EndToEnd, Separate, Stream
 
 
 class Piece(NamedTuple):
@@ -36,9 +37,10 @@ class Pieces(Sequence[Piece]):
         *,
         bits: int | None = None,
     ) -> None:
-        self._rows, self._clock, self._bits = rows, clock, bits
         self.names = tuple(names)
-        self.offsets, self.lengths = offsets, lengths
+        self.steps = EndToEnd(rows, lengths, offsets, bits=bits)
+        self.clock = EndToEnd(clock, lengths, offsets)
+        self.offsets, self.lengths = self.steps.offsets, self.steps.lengths
 
     @classmethod
     def of(cls, pieces: Iterable[Piece]) -> Pieces:
@@ -58,22 +60,29 @@ class Pieces(Sequence[Piece]):
     def __getitem__(self, index: int | slice) -> Piece | Pieces:
         if isinstance(index, slice):
             return Pieces(
-                self._rows,
-                self._clock,
+                self.steps.rows,
+                self.clock.rows,
                 self.names[index],
                 self.offsets[index],
                 self.lengths[index],
-                bits=self._bits,
+                bits=self.steps.bits,
             )
-        start = int(self.offsets[index])
-        rows = slice(start, start + int(self.lengths[index]))
-        steps = np.asarray(self._rows[rows])
-        if self._bits is not None:
-            steps = np.unpackbits(steps, axis=1, count=self._bits)
-        return Piece(self.names[index], steps, np.asarray(self._clock[rows]))
+        length = int(self.lengths[index])
+        return Piece(
+            self.names[index],
+            self.steps.read(index, 0, length),
+            self.clock.read(index, 0, length),
+        )
 
     def __iter__(self) -> Iterator[Piece]:
         return (self[i] for i in range(len(self)))
+
+
+def streams_of(pieces: Sequence[Piece]) -> tuple[Stream, Stream]:
+    """The steps and the clocks of pieces, any stretch of which can be read by itself."""
+    if isinstance(pieces, Pieces):
+        return pieces.steps, pieces.clock
+    return Separate([p.steps for p in pieces]), Separate([p.clock for p in pieces])
 
 
 def lengths_of(pieces: Sequence[Piece]) -> NDArray[np.int64]:

@@ -1,127 +1,148 @@
-"""Items -> encoded pieces, in this process or, where that pays, in one per core.
+"""Items -> encoded pieces, as many at once as there are cores.
 
-A worker needs neither torch nor what the caller imported; what it hands back is packed.
+MIDI and audio are read in threads, since what takes time in it runs without Python's lock. Music21
+is Python through and through: notation it hasn't parsed before goes to processes of its own, which
+need neither torch nor what the caller imported. Only a few items are under way at any time, so that
+memory doesn't grow with the corpus.
 """
 
 from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from multiprocessing import get_context
 from typing import Any, NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
-from rnnmusic.corpus import notation, splits
-from rnnmusic.corpus.notation import Loaded
+from rnnmusic.corpus import notation
+from rnnmusic.corpus.encoding import encode_item
+from rnnmusic.corpus.records import Found, Verdict
 from rnnmusic.corpus.sources import Item
-from rnnmusic.corpus.store import PieceRecord, Verdict, pack
 from rnnmusic.encodings.protocol import Encoding
-from rnnmusic.errors import InputError, RnnMusicError
+from rnnmusic.errors import RnnMusicError
 
-# Starting worker processes takes about a second: what is quicker than that is done in this one.
+# Starting worker processes takes about a second: what is quicker than that is done without.
 MIN_PARALLEL_SCORES = 8
-MIN_PARALLEL_FILES = 400
-
-
-class Found(NamedTuple):
-    """An encoded piece as a worker hands it back, not placed yet: offset 0 and no split."""
-
-    record: PieceRecord
-    family: str  # see splits.family
-    left_out: dict[str, int]
-    rows: NDArray[Any]
-    clock: NDArray[np.uint8]
-
+MIN_PARALLEL_FILES = 16
+FILES_AT_ONCE = 4  # per thread; scores of music21 take so long that each goes by itself
+CHUNKS_PER_WORKER = 4  # under way, read or waiting to be taken
 
 Outcome = Found | Verdict  # the verdict: rejected
+Work = Callable[[Item], list[Outcome]]
+
+
+class Job(NamedTuple):
+    """An item, its file's size and time of change, and what became of it if that is known."""
+
+    item: Item
+    stamp: tuple[int, int]
+    known: list[Outcome] | None
 
 
 @contextmanager
 def outcomes_of(
-    items: Sequence[Item], encoding: Encoding, workers: int | None
-) -> Iterator[Iterator[list[Outcome]]]:
-    """What becomes of each item, in order, from worker processes where that pays."""
-    work = partial(_read, encoding=encoding)
-    workers = _workers(items, workers)
-    if workers == 1:
-        yield map(work, items)
-        return
-    # Not forked: the caller may run threads (torch's among them), and locks don't fork.
-    pool = ProcessPoolExecutor(
-        workers, mp_context=get_context("spawn"), initializer=_ignore_interrupts
-    )
-    chunk = 1 if any(item.is_notation for item in items) else 16
+    jobs: Iterable[Job], encoding: Encoding, *, slow: int, count: int, workers: int | None
+) -> Iterator[Iterator[tuple[Job, list[Outcome]]]]:
+    """What becomes of each of `count` jobs, in order; music21 has to parse `slow` of them."""
+    work = partial(encode_item, encoding=encoding)
+    workers = workers or default_workers()
+    with ExitStack() as stack:
+        threads = processes = None
+        if workers > 1 and count >= MIN_PARALLEL_FILES:
+            threads = stack.enter_context(_closing(ThreadPoolExecutor(workers)))
+        if workers > 1 and slow >= MIN_PARALLEL_SCORES:
+            # Not forked: the caller may run threads (torch's among them), and locks don't fork.
+            pool = ProcessPoolExecutor(
+                workers, mp_context=get_context("spawn"), initializer=_ignore_interrupts
+            )
+            processes = stack.enter_context(_closing(pool))
+        ahead = workers * CHUNKS_PER_WORKER if threads or processes else 1
+        try:
+            yield _in_order(jobs, work, threads, processes, ahead)
+        except BrokenProcessPool as error:
+            raise RnnMusicError(
+                "A process that read scores died, for want of memory or because the calling "
+                'script lacks `if __name__ == "__main__":`; try again with one worker.'
+            ) from error
+
+
+def slow_items(items: Iterable[Item]) -> int:
+    """Number of items that music21 hasn't parsed before."""
+    return sum(item.is_notation and not notation.is_cached(item.path) for item in items)
+
+
+def default_workers() -> int:
+    """Number of cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _in_order(
+    jobs: Iterable[Job],
+    work: Work,
+    threads: Executor | None,
+    processes: Executor | None,
+    most_under_way: int,
+) -> Iterator[tuple[Job, list[Outcome]]]:
+    under_way: deque[tuple[list[Job], Future[list[list[Outcome]]] | None]] = deque()
+    for chunk in _chunks(jobs):
+        if chunk[0].known is not None:
+            under_way.append((chunk, None))
+        else:
+            pool = processes if processes and chunk[0].item.is_notation else threads
+            submit = _at_once if pool is None else pool.submit
+            under_way.append((chunk, submit(_each, work, [job.item for job in chunk])))
+        while len(under_way) >= most_under_way:
+            yield from _finished(*under_way.popleft())
+    while under_way:
+        yield from _finished(*under_way.popleft())
+
+
+def _finished(
+    chunk: list[Job], future: Future[list[list[Outcome]]] | None
+) -> Iterator[tuple[Job, list[Outcome]]]:
+    found = [job.known or [] for job in chunk] if future is None else future.result()
+    yield from zip(chunk, found, strict=True)
+
+
+def _each(work: Work, items: Sequence[Item]) -> list[list[Outcome]]:
+    return [work(item) for item in items]
+
+
+def _at_once(function: Callable[..., Any], *arguments: Any) -> Future[Any]:
+    done: Future[Any] = Future()
+    done.set_result(function(*arguments))
+    return done
+
+
+def _chunks(jobs: Iterable[Job]) -> Iterator[list[Job]]:
+    """Jobs in runs of one kind: a few files at a time, anything else by itself."""
+    waiting: list[Job] = []
+    for job in jobs:
+        alone = job.known is not None or job.item.is_notation
+        if waiting and (alone or len(waiting) == FILES_AT_ONCE):
+            yield waiting
+            waiting = []
+        if alone:
+            yield [job]
+        else:
+            waiting.append(job)
+    if waiting:
+        yield waiting
+
+
+@contextmanager
+def _closing(pool: Executor) -> Iterator[Executor]:
     try:
-        yield pool.map(work, items, chunksize=chunk)
-    except BrokenProcessPool as error:
-        raise RnnMusicError(
-            "A process that read scores died, for want of memory or because the calling script "
-            'lacks `if __name__ == "__main__":`; try again with one worker.'
-        ) from error
+        yield pool
     finally:
         pool.shutdown(cancel_futures=True)
-
-
-def _workers(items: Sequence[Item], workers: int | None) -> int:
-    if workers is None:
-        slow = [item for item in items if item.is_notation and not notation.is_cached(item.path)]
-        if len(slow) < MIN_PARALLEL_SCORES and len(items) < MIN_PARALLEL_FILES:
-            return 1
-        workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 0
-        workers = workers or os.cpu_count() or 1
-    return max(1, min(workers, len(items)))
-
-
-def _read(item: Item, encoding: Encoding) -> list[Outcome]:
-    """Load and encode one item: an outcome for each score in it."""
-    try:
-        loaded = item.load()
-    except (InputError, MemoryError) as error:
-        return [_rejected(item.source, error)]
-    if not loaded:
-        return [Verdict(item.source, "rejected", "It holds no score.")]
-    found: list[Outcome] = []
-    for number, score in enumerate(loaded, start=1):
-        # A file of many tunes: each is a piece.
-        tail = f"#{number}" if len(loaded) > 1 else ""
-        try:
-            found.append(_encode(score, item.name + tail, item.source + tail, encoding))
-        except (InputError, MemoryError) as error:
-            found.append(_rejected(item.source + tail, error))
-    return found
-
-
-def _encode(loaded: Loaded, name: str, source: str, encoding: Encoding) -> Found:
-    steps, clock, left_out = encoding.encode(loaded.score)
-    notes = encoding.decode(steps).notes(drums=True)  # what is counted is what the steps say
-    record = PieceRecord(
-        name=name,
-        source=source,
-        licence=loaded.licence,
-        sha256=splits.fingerprint(steps, encoding),
-        split="",
-        offset=0,
-        length=len(steps),
-        notes=len(notes),
-        duration_s=loaded.score.duration_s,
-        lowest_pitch=int(notes["pitch"].min(initial=127)),
-        highest_pitch=int(notes["pitch"].max(initial=0)),
-    )
-    left_out = {reason: int(count) for reason, count in left_out.items() if count}
-    family = splits.family(steps, encoding)
-    return Found(record, family, left_out, pack(steps, encoding), clock)
-
-
-def _rejected(source: str, error: Exception) -> Verdict:
-    too_long = "It is too long for this machine's memory."
-    return Verdict(source, "rejected", too_long if isinstance(error, MemoryError) else str(error))
 
 
 def _ignore_interrupts() -> None:

@@ -4,60 +4,42 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from rnnmusic.corpus import notation
-from rnnmusic.corpus.notation import NOT_STATED, Loaded
+from rnnmusic.corpus.notation import NOT_STATED
 from rnnmusic.errors import InputError
 
 MIDI_EXTENSIONS = frozenset({".mid", ".midi", ".kar", ".smf", ".rmi"})
 MUSIC_EXTENSIONS = MIDI_EXTENSIONS | notation.EXTENSIONS
+AUDIO_EXTENSIONS = frozenset({".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff"})
 MUSIC21_PREFIX = "music21:"
 CHORALES = "bach"
 CHORALE_VOICES = 4
 MUSIC21_LICENCE = "distributed with music21 by permission of the encoders (corpus/license.txt)"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Item:
     """One file to read. Items sort by name: `name` within its source, `source` as it was given."""
 
     name: str
     source: str
-    path: Path
+    file: str
     licence: str = NOT_STATED  # of the collection, where the file itself states none
     voices: int | None = None  # parts a score must have
 
     @property
+    def path(self) -> Path:
+        """The file."""
+        return Path(self.file)
+
+    @property
     def is_notation(self) -> bool:
         """Whether music21 reads it, rather than the MIDI parser."""
-        return self.path.suffix.lower() in notation.EXTENSIONS
-
-    def load(self) -> list[Loaded]:
-        """The scores in the file, usually one; InputError says why there are none."""
-        if not self.is_notation:
-            from rnnmusic.midi import read
-
-            score = read(self.path)
-            return [Loaded(score if score.name else replace(score, name=self.name), self.licence)]
-        try:
-            loaded = notation.load(self.path)
-        except OSError as error:
-            raise InputError(f"Can't read {self.path}: {error.strerror or error}.") from error
-        stated = [
-            Loaded(score, self.licence if licence == NOT_STATED else licence)
-            for score, licence in loaded
-        ]
-        if self.voices is not None:
-            for score, _ in stated:
-                if len(score.tracks) != self.voices:
-                    raise InputError(
-                        f"It has {len(score.tracks)} parts; this collection is one of "
-                        f"{self.voices} parts."
-                    )
-        return stated
+        return _extension(self.file) in notation.EXTENSIONS
 
 
 @dataclass(frozen=True)
@@ -68,49 +50,62 @@ class Sources:
     ignored: dict[str, Counter[str]] = field(default_factory=dict)  # folder -> extension -> files
 
 
-def expand(sources: Iterable[str | os.PathLike[str]]) -> Sources:
+def expand(
+    sources: Iterable[str | os.PathLike[str]], extensions: Collection[str] = MUSIC_EXTENSIONS
+) -> Sources:
     """Find the items of files, folders (searched recursively) and `music21:NAME`.
+
+    Of folders, files with one of these extensions are taken.
 
     `music21:bach` is the four-part chorales; any other NAME is a composer's or collection's
     folder, or a work, in music21's corpus. A file that several sources name is taken once.
     InputError for a source that isn't there.
     """
-    items: dict[Path, Item] = {}
+    items: dict[str, Item] = {}  # by the file they mean
     ignored: dict[str, Counter[str]] = {}
+    sources = list(sources)
     for given in sources:
         source = os.fspath(given)
         if source.startswith(MUSIC21_PREFIX):
             found = _music21(source)
         elif Path(source).is_dir():
-            found, others = _folder(source)
+            found, others = _folder(source, extensions)
             if others:
                 ignored[source] = others
         elif Path(source).is_file():
-            path = Path(source)
-            found = [Item(path.name, source, path)]
+            found = [Item(Path(source).name, source, source)]
         else:
             raise InputError(
-                f"There is no file or folder {source}; give MIDI files, folders of them, or "
+                f"There is no file or folder {source}; give music files, folders of them, or "
                 f"a collection such as {MUSIC21_PREFIX}{CHORALES}."
             )
         for item in found:
-            items.setdefault(item.path.resolve(), item)
+            # One source doesn't overlap with itself, and following links takes time.
+            items.setdefault(os.path.realpath(item.file) if sources[1:] else item.file, item)
     ordered = sorted(items.values(), key=lambda item: (item.name, item.source))
     return Sources(tuple(ordered), ignored)
 
 
-def _folder(source: str) -> tuple[list[Item], Counter[str]]:
-    root = Path(source)
+def _folder(source: str, extensions: Collection[str]) -> tuple[list[Item], Counter[str]]:
     items: list[Item] = []
     others: Counter[str] = Counter()
-    for folder, _, names in os.walk(root):
+    above = len(os.path.join(source, ""))  # noqa: PTH118 - a Path for each of a million files
+
+    def unreadable(_: OSError) -> None:
+        others["folders that can't be opened"] += 1
+
+    for folder, _, names in os.walk(source, onerror=unreadable):
         for name in names:
-            path = Path(folder, name)
-            if path.suffix.lower() in MUSIC_EXTENSIONS:
-                items.append(Item(path.relative_to(root).as_posix(), str(path), path))
+            file = os.path.join(folder, name)  # noqa: PTH118
+            if (extension := _extension(name)) in extensions:
+                items.append(Item(file[above:].replace(os.sep, "/"), file, file))
             else:
-                others[path.suffix.lower() or "no extension"] += 1
+                others[extension or "no extension"] += 1
     return items, others
+
+
+def _extension(name: str) -> str:
+    return os.path.splitext(name)[1].lower()  # noqa: PTH122
 
 
 def _music21(source: str) -> list[Item]:
@@ -144,7 +139,7 @@ def _music21(source: str) -> list[Item]:
             "music21:bach, music21:palestrina or music21:oneills1850."
         )
     return [
-        Item(work, f"{MUSIC21_PREFIX}{work}", works[work], _terms(works[work], root), voices)
+        Item(work, f"{MUSIC21_PREFIX}{work}", str(works[work]), _terms(works[work], root), voices)
         for work in chosen
     ]
 

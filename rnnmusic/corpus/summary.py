@@ -1,26 +1,30 @@
-"""What is in a corpus, in figures: the content of `rnnmusic corpus show`."""
+"""What is in a corpus and what isn't, in figures: the tables of `rnnmusic corpus`."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from rnnmusic.corpus.corpus import Corpus
 from rnnmusic.corpus.notation import NOT_STATED
 from rnnmusic.corpus.pieces import Pieces
-from rnnmusic.corpus.store import PieceRecord, Verdict
-from rnnmusic.encodings.protocol import Encoding
+from rnnmusic.corpus.records import Verdict
+from rnnmusic.corpus.splits import SPLITS
+from rnnmusic.encodings.protocol import Encoding, ScoreEncoding
 
 
 @dataclass(frozen=True)
 class SplitSummary:
-    """One split. Pitches are None without notes, the duration where the tempo isn't known."""
+    """One split. None: notes and pitches of audio, what a benchmark file doesn't know."""
 
     pieces: int
+    groups: int | None  # pieces of one group are kept in one split
     steps: int
-    notes: int
+    notes: int | None
     duration_s: float | None
     lowest_pitch: int | None
     highest_pitch: int | None
@@ -34,8 +38,9 @@ class Summary:
     encoding: dict[str, Any]
     splits: dict[str, SplitSummary]
     licences: dict[str, int]  # licence -> pieces
-    verdicts: dict[str, int]  # kept, rejected, duplicate, ignored -> inputs
+    verdicts: dict[str, int]  # kept, repaired, rejected, duplicate, ignored -> inputs
     left_out: dict[str, int]  # reason -> notes
+    repaired: tuple[Verdict, ...]  # every input that was salvaged, with its repairs
     not_kept: tuple[Verdict, ...]  # every input that isn't a piece of its own, with its reason
 
     def to_dict(self) -> dict[str, Any]:
@@ -49,37 +54,48 @@ def summarize(corpus: Corpus) -> Summary:
     if corpus.store is None:
         splits = {name: _decoded(p, corpus.encoding) for name, p in corpus.splits.items()}
         licences = {NOT_STATED: sum(len(pieces) for pieces in corpus.splits.values())}
-        return Summary(str(corpus.path), config, splits, licences, {}, {}, ())
+        return Summary(str(corpus.path), config, splits, licences, {}, {}, (), ())
     store = corpus.store
-    tables = {name: [r for r in store.records if r.split == name] for name in corpus.splits}
+    is_music = isinstance(corpus.encoding, ScoreEncoding)
+    verdicts = [verdict for verdict in store.verdicts() if verdict.verdict != "kept"]
     return Summary(
         path=str(corpus.path),
         encoding=config,
-        splits={name: _recorded(records) for name, records in tables.items()},
-        licences=dict(Counter(record.licence for record in store.records).most_common()),
+        splits={
+            name: _recorded(store.table[store.table["split"] == number], is_music)
+            for number, name in enumerate(SPLITS)
+        },
+        licences=dict(Counter(licence for _, _, licence, _ in store.names).most_common()),
         verdicts=store.built.get("counts", {}),
         left_out=store.built.get("left_out", {}),
-        not_kept=tuple(v for v in store.verdicts() if v.verdict != "kept"),
+        repaired=tuple(v for v in verdicts if v.is_piece),
+        not_kept=tuple(v for v in verdicts if not v.is_piece),
     )
 
 
-def _recorded(records: Sequence[PieceRecord]) -> SplitSummary:
-    sounding = [record for record in records if record.notes]
+def _recorded(table: NDArray[Any], is_music: bool) -> SplitSummary:
+    """table: rows of PIECE."""
+    sounding = table[table["notes"] > 0]
     return SplitSummary(
-        pieces=len(records),
-        steps=sum(record.length for record in records),
-        notes=sum(record.notes for record in records),
-        duration_s=sum(record.duration_s for record in records),
-        lowest_pitch=min((record.lowest_pitch for record in sounding), default=None),
-        highest_pitch=max((record.highest_pitch for record in sounding), default=None),
+        pieces=len(table),
+        groups=len(np.unique(table["group"])),
+        steps=int(table["length"].sum()),
+        notes=int(table["notes"].sum()) if is_music else None,
+        duration_s=float(table["duration_s"].sum()),
+        lowest_pitch=int(sounding["lowest_pitch"].min()) if len(sounding) else None,
+        highest_pitch=int(sounding["highest_pitch"].max()) if len(sounding) else None,
     )
 
 
 def _decoded(pieces: Pieces, encoding: Encoding) -> SplitSummary:
+    if not isinstance(encoding, ScoreEncoding):
+        steps = int(pieces.lengths.sum())
+        return SplitSummary(len(pieces), None, steps, None, None, None, None)
     scores = [encoding.decode(piece.steps) for piece in pieces]
     pitches = {int(p) for score in scores for p in score.notes()["pitch"]}
     return SplitSummary(
         pieces=len(pieces),
+        groups=None,
         steps=int(pieces.lengths.sum()),
         notes=sum(score.note_count for score in scores),
         duration_s=None,

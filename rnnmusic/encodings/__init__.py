@@ -1,4 +1,4 @@
-"""Music as steps that a network reads and writes: piano-roll frames, or whole notes."""
+"""Music as steps that a network reads and writes: notes, piano-roll frames, frames of sound."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import fields
 from typing import Any
 
 from rnnmusic.encodings.events import NoteEvents
+from rnnmusic.encodings.logmel import LogMel
 from rnnmusic.encodings.pianoroll import PianoRoll
 from rnnmusic.encodings.protocol import (
     REAL,
@@ -21,7 +22,7 @@ from rnnmusic.encodings.protocol import (
 )
 from rnnmusic.errors import UsageError
 
-ENCODINGS: dict[str, type[Encoding]] = {kind.name: kind for kind in (PianoRoll, NoteEvents)}
+ENCODINGS: dict[str, type[Encoding]] = {kind.name: kind for kind in (PianoRoll, NoteEvents, LogMel)}
 
 
 def from_config(config: Mapping[str, Any]) -> Encoding:
@@ -55,6 +56,7 @@ __all__ = [
     "Encoding",
     "LiveDecoder",
     "LiveEncoder",
+    "LogMel",
     "NoteEvents",
     "NoteMessage",
     "PianoRoll",

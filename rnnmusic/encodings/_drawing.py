@@ -18,7 +18,7 @@ from rnnmusic.score import NOTE, Table
 # whole-piece encoders round alike.
 HALF_STEP = 0.5 + 1e-6
 
-_NEVER = -1
+NEVER = -1
 _BEYOND = 1 << 62  # any tick
 
 
@@ -53,18 +53,19 @@ def draw(
     steps_per_tick: float,
     origin_step: int,
     articulation: bool,
-    roll: NDArray[np.uint8],
+    bits: NDArray[np.uint8],
 ) -> int:
-    """Draw notes into an empty roll (T + 1, columns); returns how many merged with others.
+    """Draw notes into an empty roll of bits (T + 1, bytes); returns how many merged with others.
 
-    The notes must be sorted by start, none before the origin nor sounding after step T - 1, and
-    the columns a multiple of eight, so that whole machine words can be swept.
+    Column c is bit 7 - c % 8 of byte c // 8, as `numpy.packbits` has it. The notes must be sorted
+    by start, none before the origin nor sounding after step T - 1, and the bytes of a row a
+    multiple of eight, so that whole machine words can be swept.
     """
     pitch, start, end = notes["pitch"], notes["start_tick"], notes["end_tick"]
-    struck = np.full(highest_pitch - lowest_pitch + 1, _NEVER)  # latest onset of each pitch
-    reach = np.full(highest_pitch - lowest_pitch + 1, _NEVER)  # latest end
+    struck = np.full(highest_pitch - lowest_pitch + 1, NEVER)  # latest onset of each pitch
+    reach = np.full(highest_pitch - lowest_pitch + 1, NEVER)  # latest end
     merged = 0
-    # First flip every cell at which its column changes. Flips add up, so that a sound cut short
+    # First flip every bit at which its column changes. Flips add up, so that a sound cut short
     # is taken up again by the same flip.
     for row in range(len(notes)):
         if pitch[row] < lowest_pitch or pitch[row] > highest_pitch:
@@ -73,28 +74,28 @@ def draw(
         onset = int(start[row] * steps_per_tick + HALF_STEP) - origin_step
         stop = max(int(end[row] * steps_per_tick + HALF_STEP) - origin_step, onset + 1)
         sounds_until = int(reach[key])
-        column = key
         if articulation:
-            column = 2 * key + 1
+            byte, sounding = key >> 2, 0x40 >> (2 * key & 7)
             if onset == struck[key]:
                 merged += 1
             else:  # struck for one step, in which it isn't held
-                for step in (onset, onset + 1):
-                    roll[step, column - 1] ^= 1
-                    roll[step, column] ^= 1
-        elif onset <= sounds_until:
-            merged += 1
+                bits[onset, byte] ^= 3 * sounding
+                bits[onset + 1, byte] ^= 3 * sounding
+        else:
+            byte, sounding = key >> 3, 0x80 >> (key & 7)
+            if onset <= sounds_until:
+                merged += 1
         if stop > sounds_until:
-            roll[max(onset, sounds_until), column] ^= 1
-            roll[stop, column] ^= 1
+            bits[max(onset, sounds_until), byte] ^= sounding
+            bits[stop, byte] ^= sounding
             reach[key] = stop
         struck[key] = onset
-    _sweep(roll.view(np.uint64))
+    _sweep(bits.view(np.uint64))
     return merged
 
 
 def _sweep(words: NDArray[np.uint64]) -> None:
-    """Turn flips into states: exclusive-or down the steps, eight columns to a word."""
+    """Turn flips into states: exclusive-or down the steps, 64 columns to a word."""
     for step in range(1, words.shape[0]):
         for word in range(words.shape[1]):
             words[step, word] ^= words[step - 1, word]
@@ -109,6 +110,6 @@ SURVEY = Kernel(survey, patience=1 << 16, example=_no_notes)
 DRAW = Kernel(
     draw,
     patience=1 << 14,
-    example=lambda: (*_no_notes(), 1.0, 0, False, np.zeros((1, 128), dtype=np.uint8)),
+    example=lambda: (*_no_notes(), 1.0, 0, False, np.zeros((1, 16), dtype=np.uint8)),
     helpers=(_sweep,),
 )

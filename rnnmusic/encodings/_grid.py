@@ -20,24 +20,11 @@ from rnnmusic.errors import InputError, UsageError
 from rnnmusic.score import NOTE, TEMPO, Score, Table, Track, sort_notes
 
 MAX_STEPS = 2_000_000  # 69 hours of sixteenths at 120 bpm: more is a broken or hostile file
-STEP_BITS = 21  # 2 ** 21 > MAX_STEPS
-STEP_MASK = (1 << STEP_BITS) - 1
+
+_ROW = np.dtype((np.void, NOTE.itemsize))
 
 Ints = NDArray[np.int64]
 Tick = TypeVar("Tick", int, Ints)
-
-
-class GridNotes(NamedTuple):
-    """Notes in the range, on the grid: equal-length int64 columns in no order.
-
-    pitch counts from the lowest pitch; every end_step is past its start_step.
-    """
-
-    pitch: Ints
-    start_step: Ints
-    end_step: Ints
-    velocity: Ints
-    left_out: dict[str, int]
 
 
 def nearest_step(time_quarters: float, steps_per_quarter: int) -> int:
@@ -68,8 +55,7 @@ def select_notes(
 
     InputError when none is or the piece is longer than MAX_STEPS.
     """
-    parts = [t.notes for t in score.tracks if not t.is_drum]
-    notes: Table = parts[0] if len(parts) == 1 else np.concatenate([np.empty(0, NOTE), *parts])
+    notes = _pitched_notes(score)
     found = SURVEY.for_work(len(notes))(notes, lowest_pitch, highest_pitch)
     left_out: dict[str, int] = {}
     if drums := score.note_count - len(notes):
@@ -91,7 +77,7 @@ def select_notes(
             f"{MAX_STEPS // steps_per_quarter} quarters: check the file."
         )
     if not found.is_sorted:  # several tracks, each of which is: timsort merges them
-        notes = notes[np.argsort(notes["start_tick"], kind="stable")]
+        notes = notes.take(np.argsort(notes["start_tick"], kind="stable"))
     first_step, last_onset, end_step = (
         _step_of(tick, resolution, steps_per_quarter)
         for tick in (first, found.last_start_tick, found.last_end_tick)
@@ -99,68 +85,30 @@ def select_notes(
     return Selection(notes, first_step, max(end_step, last_onset + 1), left_out)
 
 
-def grid_notes(
-    score: Score, steps_per_quarter: int, lowest_pitch: int, highest_pitch: int
-) -> GridNotes:
-    """The score's pitched notes on the grid, at least one step long each.
-
-    InputError when none is left or the piece is longer than MAX_STEPS.
-    """
-    notes, _, _, left_out = select_notes(score, steps_per_quarter, lowest_pitch, highest_pitch)
-    if "pitches out of range" in left_out:
-        notes = notes[(notes["pitch"] >= lowest_pitch) & (notes["pitch"] <= highest_pitch)]
-    start, end = (
-        _step_of(notes[column].astype(np.int64), score.ticks_per_quarter, steps_per_quarter)
-        for column in ("start_tick", "end_tick")
-    )
-    pitch, velocity = (notes[column].astype(np.int64) for column in ("pitch", "velocity"))
-    return GridNotes(pitch - lowest_pitch, start, np.maximum(end, start + 1), velocity, left_out)
-
-
-class Spans(NamedTuple):
-    """Stretches of sound of one pitch each, disjoint, sorted by pitch, then start."""
-
-    pitch: Ints
-    start_step: Ints
-    end_step: Ints
-    first: Ints  # where each span's notes begin among the sorted notes
-
-
-def pack(notes: GridNotes) -> Ints:
-    """Each note as one integer, pitch | start | end: sorting these is far faster than rows."""
-    return (((notes.pitch << STEP_BITS) | notes.start_step) << STEP_BITS) | notes.end_step
-
-
-def spans(packed: Ints) -> Spans:
-    """Unite the notes of each pitch, given sorted and packed.
-
-    A new span begins at every onset, and ends at the latest where the next begins.
-    """
-    onset = packed >> STEP_BITS  # pitch | start
-    # pitch | latest end so far: the pitch bits restart the running maximum at each new pitch.
-    reach = (onset & ~STEP_MASK) | (packed & STEP_MASK)
-    if (reach[1:] < reach[:-1]).any():  # a note within another; the maximum is slow to run
-        reach = np.maximum.accumulate(reach)
-    opens = np.ones(len(packed) + 1, dtype=np.bool_)
-    np.greater(onset[1:], onset[:-1], out=opens[1:-1])
-    first = np.flatnonzero(opens[:-1])
-    start = onset[first]
-    end = reach[opens[1:]]
-    np.minimum(end[:-1], start[1:], out=end[:-1])  # a higher pitch starts beyond every end
-    return Spans(start >> STEP_BITS, start & STEP_MASK, end & STEP_MASK, first)
+def _pitched_notes(score: Score) -> Table:
+    """Notes of the tracks that aren't drums, one track after the other."""
+    parts = [t.notes for t in score.tracks if not t.is_drum]
+    if len(parts) == 1:
+        return parts[0]
+    # As opaque rows they are copied eight times faster than field by field.
+    rows = [np.empty(0, dtype=_ROW), *(part.view(_ROW) for part in parts)]
+    return np.concatenate(rows).view(NOTE)
 
 
 def bar_lines(score: Score, steps_per_quarter: int, until_step: int) -> Ints:
     """Distinct steps of the bar lines, from 0 to beyond `until_step`, following the metres."""
     until_tick = (until_step + 1) * score.ticks_per_quarter // steps_per_quarter + 1
-    metres = score.metres[score.metres["tick"] <= until_tick].copy()
+    metres = score.metres
     # Bars shorter than a step put a line on every step, as bars of one step do; a broken file
     # may ask for millions of them.
     numerator = metres["numerator"].astype(np.int64)
     short = 4 * numerator * steps_per_quarter < metres["denominator"]
-    metres["numerator"][short], metres["denominator"][short] = 1, 4 * steps_per_quarter
-    ticks = replace(score, metres=metres).bar_starts(until_tick)
-    return np.unique(_step_of(ticks, score.ticks_per_quarter, steps_per_quarter))
+    if short.any():
+        metres = metres.copy()
+        metres["numerator"][short], metres["denominator"][short] = 1, 4 * steps_per_quarter
+        score = replace(score, metres=metres)
+    lines = _step_of(score.bar_starts(until_tick), score.ticks_per_quarter, steps_per_quarter)
+    return lines[np.diff(lines, prepend=-1) > 0]
 
 
 def make_score(

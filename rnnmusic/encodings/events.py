@@ -17,19 +17,18 @@ from rnnmusic.encodings._checks import (
     checked_steps,
 )
 from rnnmusic.encodings._events_live import EventsLiveDecoder, EventsLiveEncoder
-from rnnmusic.encodings._grid import (
-    Ints,
-    bar_lines,
-    grid_notes,
-    make_score,
-    pack,
-    spans,
+from rnnmusic.encodings._grid import Ints, bar_lines, make_score, select_notes
+from rnnmusic.encodings._placing import (
+    DURATION,
+    PITCH,
+    PLACE,
+    SHIFT,
+    VELOCITY,
+    Vocabulary,
 )
-from rnnmusic.encodings._times import Placement, time_values
+from rnnmusic.encodings._times import time_values
 from rnnmusic.encodings.protocol import Encoded, ScoreEncoding, Steps
 from rnnmusic.score import Score
-
-SHIFT, PITCH, DURATION, VELOCITY = range(4)  # the columns of a step
 
 
 @dataclass(frozen=True)
@@ -129,6 +128,16 @@ class NoteEvents(ScoreEncoding):
         lowest, next_lowest = -(-127 * ids // bins), -(-127 * (ids + 1) // bins)
         return np.asarray(1 + (lowest + next_lowest - 1) // 2)
 
+    @cached_property
+    def _vocabulary(self) -> Vocabulary:
+        waits = np.arange(self.shift_values[-1] + 1)
+        return Vocabulary(
+            self.shift_values,
+            np.searchsorted(self.shift_values, waits, side="right") - 1,
+            self.duration_ids(waits),
+            self.velocity_ids(np.arange(256)),
+        )
+
     # -- whole pieces --------------------------------------------------------------------
 
     def encode(self, score: Score) -> Encoded:
@@ -136,34 +145,23 @@ class NoteEvents(ScoreEncoding):
 
         InputError when it has no pitched note in range or is longer than 2 million grid steps.
         """
-        notes = grid_notes(score, self.steps_per_quarter, self.lowest_pitch, self.highest_pitch)
-        packed = pack(notes)
-        order = np.argsort(packed)
-        sound = spans(packed[order])
-        loudest = np.maximum.reduceat(notes.velocity[order], sound.first)
-        left_out = dict(notes.left_out)
-        if merged := len(packed) - len(sound.pitch):
+        notes, first, _, left_out = select_notes(
+            score, self.steps_per_quarter, self.lowest_pitch, self.highest_pitch
+        )
+        lines = bar_lines(score, self.steps_per_quarter, first)
+        steps = np.empty((len(notes), len(self.sizes)), dtype=np.uint16)
+        count = PLACE.for_work(len(notes))(
+            notes,
+            self.lowest_pitch,
+            self.highest_pitch,
+            self.steps_per_quarter / score.ticks_per_quarter,
+            int(lines[np.searchsorted(lines, first, side="right") - 1]),
+            self._vocabulary,
+            steps,
+        )
+        if merged := len(notes) - left_out.get("pitches out of range", 0) - count:
             left_out["notes merged on the grid"] = merged
-
-        in_time = np.lexsort((sound.pitch, sound.start_step))
-        start, end = sound.start_step[in_time], sound.end_step[in_time]
-        lines = bar_lines(score, self.steps_per_quarter, int(start[0]))
-        origin = int(lines[np.searchsorted(lines, start[0], side="right") - 1])
-        shift, placed = self._place(start - origin)
-        steps = np.empty((len(start), 4), dtype=self.dtype)
-        steps[:, SHIFT] = shift
-        steps[:, PITCH] = sound.pitch[in_time]
-        steps[:, DURATION] = self.duration_ids(end - origin - placed)
-        steps[:, VELOCITY] = self.velocity_ids(loudest[in_time])
-        return Encoded(steps, np.empty((len(steps), 0), dtype=np.uint8), left_out)
-
-    def _place(self, onset_steps: Ints) -> tuple[Ints, Ints]:
-        """Shift ids of the rising onsets, and the steps at which the ids put them."""
-        placement = Placement(self.shift_values)
-        shift, placed = np.empty_like(onset_steps), np.empty_like(onset_steps)
-        for i, onset in enumerate(onset_steps.tolist()):
-            shift[i], placed[i] = placement.place(onset), placement.placed_step
-        return shift, placed
+        return Encoded(steps[:count].astype(self.dtype), np.empty((count, 0), np.uint8), left_out)
 
     def decode(self, steps: Steps, *, tempo_bpm: float = 120.0, program: int = 0) -> Score:
         """Decode (notes, 4) steps into a one-track score; every array of ids is legal."""

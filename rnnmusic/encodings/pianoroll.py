@@ -105,41 +105,48 @@ class PianoRoll(ScoreEncoding):
 
         InputError when it has no pitched note in range or is longer than 2 million steps.
         """
+        encoded = self.encode_packed(score)
+        return encoded._replace(steps=np.unpackbits(encoded.steps, axis=1, count=self.width))
+
+    def encode_packed(self, score: Score) -> Encoded:
+        """`encode` with eight columns to a byte, as stores keep them: steps (T, ceil(F / 8))."""
         notes, origin, end, left_out = select_notes(
             score, self.steps_per_quarter, self.lowest_pitch, self.highest_pitch
         )
         clock = np.empty((end - origin, 0), dtype=np.uint8)
         if self.metrical:
             lines = bar_lines(score, self.steps_per_quarter, end)
-            origin = int(lines[np.searchsorted(lines, origin, side="right") - 1])
-            clock = self._clock(origin, end, lines)
-        frames, merged = self._frames(notes, score.ticks_per_quarter, origin, end)
+            bar = int(np.searchsorted(lines, origin, side="right")) - 1
+            origin = int(lines[bar])
+            clock = self._clock(lines[bar:], end)
+        packed, merged = self._draw(notes, score.ticks_per_quarter, origin, end)
         if merged:
             left_out["notes merged on the grid"] = merged
-        return Encoded(frames, clock, left_out)
+        return Encoded(packed, clock, left_out)
 
-    def _frames(
+    def _draw(
         self, notes: Table, ticks_per_quarter: int, origin: int, end: int
     ) -> tuple[NDArray[np.uint8], int]:
-        """Steps (end - origin, F) of notes sorted by start, and how many of them merged."""
-        padded = -(-self.width // 8) * 8
-        roll = np.zeros((end - origin + 1, padded), dtype=np.uint8)
-        merged = DRAW.for_work(len(notes) + len(roll))(
+        """Bits (end - origin, bytes) of notes sorted by start, and how many of them merged."""
+        bits = np.zeros((end - origin + 1, -(-self.width // 64) * 8), dtype=np.uint8)
+        merged = DRAW.for_work(len(notes) + len(bits))(
             notes,
             self.lowest_pitch,
             self.highest_pitch,
             self.steps_per_quarter / ticks_per_quarter,
             origin,
             self.articulation,
-            roll,
+            bits,
         )
-        return np.ascontiguousarray(roll[:-1, : self.width]), merged
+        return np.ascontiguousarray(bits[:-1, : -(-self.width // 8)]), merged
 
-    def _clock(self, origin: int, end: int, lines: Ints) -> NDArray[np.uint8]:
-        """Clock rows of the steps origin..end - 1, given the steps of the bar lines."""
-        steps = np.arange(origin, end)
-        within_bar = steps - lines[np.searchsorted(lines, steps, side="right") - 1]
-        return self._clock_rows(within_bar)
+    def _clock(self, lines: Ints, end: int) -> NDArray[np.uint8]:
+        """Clock rows of the steps from the first of the bar lines until the end, which is before
+        the last of them."""
+        bars = np.diff(lines[lines < end], append=end)
+        within_bar = np.arange(lines[0], end) - np.repeat(lines[: len(bars)], bars)
+        # Dividing is slow, and most bars are alike.
+        return self._clock_rows(np.arange(bars.max())).take(within_bar, axis=0)
 
     def _clock_rows(self, steps_within_bar: Ints) -> NDArray[np.uint8]:
         quarter, step = np.divmod(steps_within_bar, self.steps_per_quarter)

@@ -145,6 +145,15 @@ class ScoreEncoding(Encoding):
     def encode(self, score: Score) -> Encoded:
         """Encode a whole piece; InputError when it has no note this encoding can say."""
 
+    def encode_packed(self, score: Score) -> Encoded:
+        """`encode` with the steps as stores keep them: of `dtype`, and binary ones as bits.
+
+        Rows of bits are (T, ceil(F / 8)) uint8: each is `numpy.packbits` of its F columns.
+        """
+        encoded = self.encode(score)
+        steps = encoded.steps.astype(self.dtype, copy=False)
+        return encoded._replace(steps=np.packbits(steps, axis=1) if self.is_binary else steps)
+
     @abstractmethod
     def decode(self, steps: Steps, *, tempo_bpm: float = 120.0, program: int = 0) -> Score:
         """Decode (T, F) steps into a score; every array within `sizes` is legal."""

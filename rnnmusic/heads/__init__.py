@@ -2,40 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from inspect import Parameter, signature
 from typing import Any
 
+from rnnmusic.embeddings import columns_of
 from rnnmusic.errors import UsageError
 from rnnmusic.heads.bernoulli import BernoulliHead
 from rnnmusic.heads.categorical import FactoredCategoricalHead
+from rnnmusic.heads.mixture import GaussianMixtureHead
 from rnnmusic.heads.nade import NadeHead
-from rnnmusic.heads.protocol import Controls, Head, Kind
+from rnnmusic.heads.protocol import FITTING, Controls, Head, Kind
 
 __all__ = [
     "HEADS",
     "BernoulliHead",
     "Controls",
     "FactoredCategoricalHead",
+    "GaussianMixtureHead",
     "Head",
     "Kind",
     "NadeHead",
     "build",
+    "fitting",
 ]
 
 #: Each is called with hidden_size, sizes and its own options.
-HEADS: dict[str, Callable[..., Head]] = {
-    "bernoulli": BernoulliHead,
-    "nade": NadeHead,
-    "categorical": FactoredCategoricalHead,
+HEADS: dict[str, type[Head]] = {
+    kind.name: kind
+    for kind in (BernoulliHead, NadeHead, FactoredCategoricalHead, GaussianMixtureHead)
 }
+
+
+def fitting(sizes: Sequence[int]) -> str:
+    """The name of the head to take for steps of these sizes when nothing else is said."""
+    return FITTING[columns_of(sizes)]
 
 
 def build(name: str, hidden_size: int, sizes: Sequence[int], **options: Any) -> Head:
     """The head `name` for steps of these sizes.
 
-    options: `width` for nade and categorical. UsageError for an unknown head or option, and for a
-    head that doesn't fit the sizes.
+    options: `width` for nade and categorical, `components` for gaussian-mixture. UsageError for
+    an unknown head or option, and for a head that doesn't fit the sizes.
     """
     if name not in HEADS:
         raise UsageError(f"No head is called {name!r}; choose one of {', '.join(HEADS)}.")

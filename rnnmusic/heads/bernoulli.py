@@ -8,7 +8,7 @@ import torch
 from torch import Generator as Rng
 from torch import Tensor, nn
 
-from rnnmusic.heads.binary import decision_log_prob, log_odds, refuse_categories, thresholds
+from rnnmusic.heads.binary import decision_log_prob, log_odds, thresholds
 from rnnmusic.heads.protocol import Controls, Head
 
 
@@ -19,11 +19,12 @@ class BernoulliHead(Head):
     but not each other.
     """
 
+    name = "bernoulli"
+    columns = "binary"
     kind = "exact"
 
     def __init__(self, hidden_size: int, sizes: Sequence[int]) -> None:
         super().__init__(hidden_size, sizes)
-        refuse_categories("bernoulli", sizes)
         self.logits = nn.Linear(hidden_size, len(sizes))
 
     def log_prob(self, hidden: Tensor, value: Tensor) -> Tensor:

@@ -10,17 +10,7 @@ import torch
 from torch import Generator as Rng
 from torch import Tensor
 
-from rnnmusic.errors import UsageError
 from rnnmusic.heads.protocol import Controls, log_frequencies, uniform
-
-
-def refuse_categories(name: str, sizes: Sequence[int]) -> None:
-    """UsageError unless every column is 0 or 1."""
-    if any(size != 2 for size in sizes):
-        raise UsageError(
-            f"The {name} head is for 0/1 steps and got columns of {tuple(sizes)} values; "
-            "use the categorical head with this encoding."
-        )
 
 
 def decision_log_prob(logits: Tensor, value: Tensor) -> Tensor:

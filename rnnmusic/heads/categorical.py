@@ -22,15 +22,12 @@ class FactoredCategoricalHead(Head):
     Shapes: hidden (..., hidden_size), value (..., F) with value[..., k] < sizes[k]; `width` units.
     """
 
+    name = "categorical"
+    columns = "categorical"
     kind = "exact"
 
     def __init__(self, hidden_size: int, sizes: Sequence[int], *, width: int = 128) -> None:
         super().__init__(hidden_size, sizes)
-        if all(size == 2 for size in sizes):
-            raise UsageError(
-                "The categorical head is for steps of categories and got 0/1 columns; "
-                "use the nade or bernoulli head with this encoding."
-            )
         if width < 1:
             raise UsageError(f"The categorical head's width is {width}; give 1 or more.")
         self.direct = nn.Linear(hidden_size, sum(sizes))  # b

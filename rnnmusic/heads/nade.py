@@ -10,7 +10,7 @@ from torch import Generator as Rng
 from torch import Tensor, nn
 
 from rnnmusic.errors import UsageError
-from rnnmusic.heads.binary import decision_log_prob, log_odds, refuse_categories, thresholds
+from rnnmusic.heads.binary import decision_log_prob, log_odds, thresholds
 from rnnmusic.heads.nade_kernel import plan, sparse_readout
 from rnnmusic.heads.protocol import Controls, Head
 
@@ -29,18 +29,18 @@ class NadeHead(Head):
     see `nade_kernel`.
     """
 
+    name = "nade"
+    columns = "binary"
     kind = "exact"
 
     def __init__(self, hidden_size: int, sizes: Sequence[int], *, width: int = 128) -> None:
         super().__init__(hidden_size, sizes)
-        refuse_categories("nade", sizes)
         if width < 1:
             raise UsageError(f"The nade head's width is {width}; give 1 or more.")
-        columns = len(sizes)
-        self.visible_bias = nn.Linear(hidden_size, columns)  # b
+        self.visible_bias = nn.Linear(hidden_size, len(sizes))  # b
         self.hidden_bias = nn.Linear(hidden_size, width)  # c
-        self.weight = nn.Parameter(torch.empty(columns, width))  # W
-        self.readout = nn.Parameter(torch.empty(columns, width))  # V
+        self.weight = nn.Parameter(torch.empty(len(sizes), width))  # W
+        self.readout = nn.Parameter(torch.empty(len(sizes), width))  # V
         nn.init.normal_(self.weight, std=0.1)
         nn.init.normal_(self.readout, std=width**-0.5)
 

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections import deque
 from typing import Protocol
 
-from rnnmusic.encodings.protocol import NoteMessage, ScoreEncoding, Steps
+from rnnmusic.encodings.protocol import Encoding, NoteMessage, Steps
 from rnnmusic.sampling.guard import StallGuard
+from rnnmusic.sampling.kinds import score_encoding
 
 
 class StepSource(Protocol):
     """What live playing needs of a `sampling.Sampler`."""
 
     @property
-    def encoding(self) -> ScoreEncoding:
+    def encoding(self) -> Encoding:
         """The encoding of the steps."""
         ...
 
@@ -31,12 +32,13 @@ class Composer:
     """Turns drawn steps into messages, in time order, up to where the performance ends.
 
     Notes that would sound past `end_quarters` end there; what would begin there is left out.
+    UsageError for a source of sound.
     """
 
     def __init__(self, source: StepSource, end_quarters: float) -> None:
         self._source = source
         self._end_quarters = end_quarters
-        self._decoder = source.encoding.live_decoder()
+        self._decoder = score_encoding(source.encoding).live_decoder()
         self._messages: deque[NoteMessage] = deque()
         self._guard = StallGuard()
         self._ready_quarters = 0.0

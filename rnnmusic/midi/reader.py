@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import math
+import mmap
 from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rnnmusic.compiling import Kernel
-from rnnmusic.midi import scan
-from rnnmusic.midi.container import Container, decode_text
+from rnnmusic.midi import repairs, scan
+from rnnmusic.midi import state as s
+from rnnmusic.midi.container import Bytes, Container, decode_text
+from rnnmusic.midi.limits import LimitError, Limits
+from rnnmusic.midi.state import State, Trouble
 from rnnmusic.midi.tables import Parts, Rows, Tables
-from rnnmusic.score import Score, Table, Track, sort_notes
+from rnnmusic.score import TEMPO, Score, Table, Track, sort_notes, table
 from rnnmusic.score.assembly import MalformedError, end_to_end
 from rnnmusic.score.messages import DRUM_CHANNEL
 
@@ -19,15 +25,32 @@ from rnnmusic.score.messages import DRUM_CHANNEL
 SCAN = Kernel(
     scan.scan,
     patience=1 << 17,
-    example=lambda: (b"", np.empty(0, dtype=scan.CHUNK), Tables.for_bytes(0)),
+    example=lambda: (
+        _viewed(b""),
+        np.empty(0, dtype=s.CHUNK),
+        Tables.for_bytes(0, 0),
+        State.fresh(forgiving=False, latest_tick=0, patience=0),
+        0,
+    ),
     helpers=scan.HELPERS,
 )
 
 _PROGRAMS = 128
+_WINDOW = 1 << 22  # bytes of a mapped file to have in memory at once; a multiple of any page
+_PATIENCE = 1 << 15  # positions to try after faults before Python leaves that to machine code
+_MOST_WORK = 1 << 10  # positions to try per byte of a file: no file takes so many
+_NO_BYTES = np.frombuffer(b"\0", dtype=np.uint8)[:0]
+
+
+class Reading(NamedTuple):
+    """A Score and, as clauses, what was repaired for it."""
+
+    score: Score
+    repairs: list[str]
 
 
 class _Chunk(NamedTuple):
-    """A row of `scan.CHUNK` after the scan, but for the place of the bytes."""
+    """A row of `state.CHUNK` after the scan, but for the place of the bytes."""
 
     filled: Rows
     name_at: int
@@ -37,19 +60,34 @@ class _Chunk(NamedTuple):
     parts: int
     part: int
     is_sorted: int
+    last_tick: int
 
 
-def read_tracks(container: Container, kernel: Kernel[..., scan.Trouble] = SCAN) -> Score:
+def read_tracks(
+    container: Container,
+    kernel: Kernel[..., Trouble] = SCAN,
+    *,
+    limits: Limits = Limits(),
+    forgiving: bool = False,
+    has_early_end: bool = False,
+) -> Reading:
     """Score of a file of any format; the sequences of format 2 are laid end to end.
 
-    Raises MalformedError, with the reason as a clause, when any track breaks the standard.
+    Raises LimitError for a file beyond a limit, and unless `forgiving` MalformedError when any
+    track breaks the standard, with the reason as a clause. has_early_end: the last track is known
+    to be cut short.
     """
     data = container.data
-    chunks = np.zeros(len(container.chunks), dtype=scan.CHUNK)
+    chunks = np.zeros(len(container.chunks), dtype=s.CHUNK)
     chunks["begin"], chunks["end"] = np.array(container.chunks).T
-    tables = Tables.for_bytes(len(data))
-    trouble = kernel.for_work(len(data))(data, chunks, tables)
-    if trouble.what != scan.FINE:
+    tables = Tables.for_bytes(len(data), limits.max_notes)
+    state = State.fresh(forgiving=forgiving, latest_tick=limits.max_ticks, patience=_PATIENCE)
+    trouble = _scanned(data, chunks, tables, state, kernel)
+    if trouble.what == s.TOO_LATE:
+        raise LimitError(f"it goes on beyond tick {limits.max_ticks}, which is the limit")
+    if trouble.what == s.TOO_MANY:
+        raise LimitError(f"it has more than {limits.max_notes} notes, which is the limit")
+    if trouble.what != s.FINE:
         clause = _complaint(trouble, data, begin=container.chunks[trouble.track][0])
         raise MalformedError(f"in track {trouble.track + 1} {clause}")
     rows = [_Chunk(Rows(*row[2:8]), *row[8:]) for row in chunks.tolist()]
@@ -57,8 +95,38 @@ def read_tracks(container: Container, kernel: Kernel[..., scan.Trouble] = SCAN) 
 
     cutter = _Cutter(container, tables, _text(data, rows[0].title_at, rows[0].title_size))
     if container.format == 2:
-        return end_to_end([cutter.score([row]) for row in rows])
-    return cutter.score(rows)
+        score = end_to_end([cutter.score([row]) for row in rows])
+    else:
+        score = cutter.score(rows)
+    if limits.max_seconds < math.inf:
+        limits.check_seconds(score.duration_s)
+    return Reading(score, repairs.of_scan(state.repairs, has_early_end=has_early_end))
+
+
+def _scanned(
+    data: Bytes, chunks: Table, tables: Tables, state: State, kernel: Kernel[..., Trouble]
+) -> Trouble:
+    """Run the scan to its end or to trouble; what is read of a mapped file is let go of."""
+    work, freed = len(data), 0
+    while True:
+        function = kernel.for_work(work)
+        # Python is quicker with bytes, a compiled function takes one type only.
+        is_plain = function is kernel.function
+        pause = len(data) if isinstance(data, bytes) else min(freed + _WINDOW, len(data))
+        view = data if is_plain and isinstance(data, bytes) else _viewed(data)
+        trouble = function(view, chunks, tables, state, pause)
+        if trouble.what != s.PAUSED:
+            return trouble
+        if state.cursor[s.PATIENCE] < 0:  # many faults: no work for plain Python
+            state.cursor[s.PATIENCE] = _PATIENCE if is_plain else len(data) * _MOST_WORK
+            work = _PATIENCE
+        elif not isinstance(data, bytes):
+            data.madvise(mmap.MADV_DONTNEED, freed, pause - freed)
+            freed = pause
+
+
+def _viewed(data: Bytes) -> NDArray[np.uint8]:
+    return np.frombuffer(data, dtype=np.uint8) if len(data) else _NO_BYTES
 
 
 class _Cutter:
@@ -75,10 +143,13 @@ class _Cutter:
         before = self._done
         tracks = [track for chunk in chunks for track in self._tracks(chunk)]
         done = self._done
+        tempos = _by_tick(self._tables.tempos[before.tempos : done.tempos])
+        if self._container.tempo is not None:  # SMPTE frames, which no tempo moves
+            tempos = table(TEMPO, [(0, self._container.tempo)])
         return Score(
             ticks_per_quarter=self._container.ticks_per_quarter,
             tracks=tuple(tracks),
-            tempos=_by_tick(self._tables.tempos[before.tempos : done.tempos]),
+            tempos=tempos,
             metres=_by_tick(self._tables.metres[before.metres : done.metres]),
             keys=_by_tick(self._tables.keys[before.keys : done.keys]),
             name=self._title,
@@ -141,33 +212,33 @@ def _by_tick(events: Table) -> Table:
     return events[np.argsort(tick, kind="stable")]
 
 
-def _text(data: bytes, at: int, size: int) -> str:
+def _text(data: Bytes, at: int, size: int) -> str:
     return decode_text(data[at : at + size]) if at >= 0 else ""
 
 
-def _complaint(trouble: scan.Trouble, data: bytes, *, begin: int) -> str:
+def _complaint(trouble: Trouble, data: Bytes, *, begin: int) -> str:
     """What is wrong with a track whose bytes begin there, as a clause."""
     at, tick = trouble.at, trouble.tick
     byte = at - begin
     payload = data[at + 2 : at + 6]  # of a meta event with the customary size of one byte
     match trouble.what:
-        case scan.BAD_NUMBER:
+        case s.BAD_NUMBER:
             return f"a number breaks off at byte {byte}"
-        case scan.LONG_NUMBER:
+        case s.LONG_NUMBER:
             return f"a number at byte {byte} is longer than the standard's 4 bytes"
-        case scan.BROKEN:
+        case s.BROKEN:
             return f"an event breaks off at byte {byte}"
-        case scan.BAD_STATUS:
+        case s.BAD_STATUS:
             return f"byte {byte} is {data[at]:#x}, which no file may hold"
-        case scan.NO_STATUS:
+        case s.NO_STATUS:
             return f"byte {byte} is data where an event should start"
-        case scan.BAD_VALUE:
+        case s.BAD_VALUE:
             return f"an event at byte {byte} has a value above 127"
-        case scan.SHORT_META:
+        case s.SHORT_META:
             return f"a meta event {data[at]:#x} at byte {byte} is too short"
-        case scan.BAD_TEMPO:
+        case s.BAD_TEMPO:
             return f"the tempo at tick {tick} is 0 microseconds per quarter"
-        case scan.BAD_METRE:
+        case s.BAD_METRE:
             return f"the metre at tick {tick} is {payload[0]}/{2 ** payload[1]}"
         case _:
             sharps = int.from_bytes(payload[:1], "big", signed=True)

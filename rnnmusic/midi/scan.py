@@ -7,95 +7,71 @@ by number, not by exception, and the loop branches where arithmetic would be sho
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
-import numpy as np
-from numpy.typing import NDArray
-
-from rnnmusic.midi.tables import Parts, Tables
+from rnnmusic.midi import grammar, recovery, rows
+from rnnmusic.midi import state as s
+from rnnmusic.midi.grammar import END, KEY, METRE, NAME, TEMPO, read_number
+from rnnmusic.midi.recovery import note, recover
+from rnnmusic.midi.rows import adopt, sort_rows, take_meta
+from rnnmusic.midi.state import State, Trouble
+from rnnmusic.midi.tables import Tables
 from rnnmusic.score import Table
 
-# One track: where its bytes are, and what came of them. Of each table, the rows filled when it was
-# through; its last name and the last among the meta events that open it (at < 0: none); how many
-# parts it has and one of them; whether its notes are sorted or only in order of their starts.
-CHUNK = np.dtype(
-    [("begin", "<i8"), ("end", "<i8")]
-    + [(name, "<i8") for name in ("notes", "controls", "bends", "tempos", "metres", "keys")]
-    + [(name, "<i8") for name in ("name_at", "name_size", "title_at", "title_size")]
-    + [("parts", "<i8"), ("part", "<i8"), ("is_sorted", "<i8")]
-)
 
-# What can be wrong with a track.
-FINE, BAD_NUMBER, LONG_NUMBER, BROKEN, BAD_STATUS, NO_STATUS, BAD_VALUE = range(7)
-SHORT_META, BAD_TEMPO, BAD_METRE, BAD_KEY = range(7, 11)
-
-_NAME, _END, _TEMPO, _METRE, _KEY = 0x03, 0x2F, 0x51, 0x58, 0x59
-_NOBODY = -1
-_SHIFTS_PER_NOTE = 8  # of sorting by insertion, on average, before it is left to a real sort
-
-Longs = NDArray[np.int64]
-
-
-class Trouble(NamedTuple):
-    """The first thing that is wrong, or FINE: in which track, where, and at what time.
-
-    The track counts from 0. The position is one in the data; for a meta event, that of its kind.
-    """
-
-    what: int
-    track: int
-    at: int
-    tick: int
-
-
-class _Channels(NamedTuple):
-    """What the sixteen channels are at, in arrays by channel, by part or by channel and pitch."""
-
-    program: Longs
-    playing: Longs  # part that a controller goes to, or -1 - channel while it has to wait
-    waiting_controls: Longs  # first row of those that wait for a part, or _NOBODY
-    waiting_bends: Longs
-    played_in: Longs  # last track in which a part played
-    # First and last sounding note of a pitch. The notes between hang on the first: while a note
-    # sounds, its end is -2 - the next note's row, or _NOBODY.
-    first_sounding: Longs
-    last_sounding: Longs
-
-
-def scan(data: bytes, chunks: Table, tables: Tables) -> Trouble:
+def scan(data: bytes, chunks: Table, tables: Tables, state: State, pause: int) -> Trouble:
     """Fill the tables, which must have room, and the chunks from the bytes these point at.
 
     A row's part is channel * 128 + program. A note belongs to the program at its start and ends
     with the first note-off of its pitch that an earlier note hasn't used, or with its track. A
     controller or bend belongs to the program at its time or, when that hasn't played yet in this
     track, to the part of the channel's next note.
+
+    PAUSED is returned at the first event at or beyond the position `pause`, and when a forgiving
+    scan has looked ahead more than its patience: call again with the same arrays to go on.
     """
-    channels = _Channels(
-        np.zeros(16, dtype=np.int64),
-        np.zeros(16, dtype=np.int64),
-        np.full(16, _NOBODY),
-        np.full(16, _NOBODY),
-        np.full(2048, _NOBODY),
-        np.full(2048, _NOBODY),
-        np.full(2048, _NOBODY),
-    )
-    metas = np.zeros(3, dtype=np.int64)  # rows filled of tempos, metres, keys
-    for track in range(len(chunks)):
-        what, at, tick = _scan_track(data, track, chunks, tables, channels, metas)
-        if what != FINE:
+    cursor = state.cursor
+    if cursor[s.TRACK] < 0:
+        _begin(chunks, state, 0)
+    while cursor[s.TRACK] < len(chunks):
+        track = int(cursor[s.TRACK])
+        what, at, tick = _scan_track(data, track, chunks, tables, state, pause)
+        if what == s.FINE:
+            _finish(track, chunks, tables, state)
+            _begin(chunks, state, track + 1)
+        elif what < s.BAD_NUMBER or not cursor[s.IS_FORGIVING]:
             return Trouble(what, track, at, tick)
+        else:
+            cursor[s.PATIENCE] -= recover(data, int(chunks["end"][track]), what, at, state)
+            if cursor[s.PATIENCE] < 0:
+                return Trouble(s.PAUSED, track, at, tick)
     begin = 0
     for track in range(len(chunks)):
         end = int(chunks["notes"][track])
-        chunks["is_sorted"][track] = _sort(tables.notes, tables.note_part, begin, end)
+        chunks["is_sorted"][track] = sort_rows(tables.notes, tables.note_part, begin, end)
         begin = end
-    return Trouble(FINE, 0, 0, 0)
+    return Trouble(s.FINE, 0, 0, 0)
+
+
+def _begin(chunks: Table, state: State, track: int) -> None:
+    """Point the cursor at the beginning of a track, if there is that track."""
+    cursor = state.cursor
+    cursor[s.TRACK] = track
+    if track == len(chunks):
+        return
+    for field in range(s.AT, s.NOTES):
+        cursor[field] = 0
+    for field in range(s.PARTS, s.FIELDS):
+        cursor[field] = 0
+    cursor[s.AT] = chunks["begin"][track]
+    cursor[s.FIRST_NOTE], cursor[s.ONLY_METAS] = cursor[s.NOTES], 1
+    cursor[s.NAME_AT] = cursor[s.TITLE_AT] = s.NOBODY
+    for channel in range(16):
+        state.program[channel], state.playing[channel] = 0, -1 - channel
 
 
 def _scan_track(
-    data: bytes, track: int, chunks: Table, tables: Tables, channels: _Channels, metas: Longs
+    data: bytes, track: int, chunks: Table, tables: Tables, state: State, pause: int
 ) -> tuple[int, int, int]:
-    """Take one track in; returns the trouble, its position and its time."""
+    """Take one track in from the cursor on; returns what stopped it, its position and its time."""
     note_start, note_end = tables.notes["start_tick"], tables.notes["end_tick"]
     note_pitch, note_velocity = tables.notes["pitch"], tables.notes["velocity"]
     note_part = tables.note_part
@@ -103,77 +79,106 @@ def _scan_track(
     control_value, control_part = tables.controls["value"], tables.control_part
     bend_tick, bend_value = tables.bends["tick"], tables.bends["value"]
     bend_part = tables.bend_part
-    program, playing, waiting_controls, waiting_bends, played_in = channels[:5]
-    first_sounding, last_sounding = channels.first_sounding, channels.last_sounding
+    program, playing, waiting_controls, waiting_bends, played_in = state[:5]
+    first_sounding, last_sounding = state.first_sounding, state.last_sounding
+    cursor = state.cursor
 
-    n = c = b = 0  # rows filled of notes, controls, bends
-    if track:
-        n, c = int(chunks["notes"][track - 1]), int(chunks["controls"][track - 1])
-        b = int(chunks["bends"][track - 1])
-    first_note, name_at, name_size, title_at, title_size = n, _NOBODY, 0, _NOBODY, 0
-    parts, last_part, sounding, waits, status, tick = 0, 0, 0, 0, 0, 0
-    only_metas = True
-    for channel in range(16):
-        program[channel], playing[channel] = 0, -1 - channel
-    at, stop = int(chunks["begin"][track]), int(chunks["end"][track])
-    while at < stop:
+    at, tick, status = int(cursor[s.AT]), int(cursor[s.TICK]), int(cursor[s.STATUS])
+    n, c, b = int(cursor[s.NOTES]), int(cursor[s.CONTROLS]), int(cursor[s.BENDS])
+    parts, last_part = int(cursor[s.PARTS]), int(cursor[s.PART])
+    sounding, waits = int(cursor[s.SOUNDING]), int(cursor[s.WAITS])
+    only_metas, doubtful = int(cursor[s.ONLY_METAS]), int(cursor[s.DOUBTFUL])
+    longest = grammar.LONGEST_INT64 if cursor[s.IS_FORGIVING] else grammar.LONGEST_NUMBER
+    latest = int(cursor[s.LATEST])
+    stop = int(chunks["end"][track])
+    pause = min(pause, stop)
+    most_notes = len(note_start)
+    what, event_at, delta = s.FINE, at, 0
+    while at < pause:
         # -- time ------------------------------------------------------------------------
+        event_at = at
         delta = int(data[at])
         if delta < 0x80:
             at += 1
         else:
-            delta, at = _number(data, at, stop)
+            delta, at = read_number(data, at, stop, longest)
             if delta < 0:
-                return -delta, at, tick
+                what, delta = -delta, 0
+                break
+            if delta > latest - tick:
+                long = at - event_at > grammar.LONGEST_NUMBER
+                what, at, delta = s.LONG_NUMBER if long else s.TOO_LATE, event_at, 0
+                break
+            if at - event_at > grammar.LONGEST_NUMBER:
+                note(state.repairs, s.LONG_READ, cursor, 0)
         tick += delta
         if at >= stop:
-            return BROKEN, at, tick
+            what = s.BROKEN
+            break
         # -- what isn't for a channel ----------------------------------------------------
         byte = int(data[at])
         if byte >= 0xF0:
             if byte != 0xFF and byte != 0xF0 and byte != 0xF7:
-                return BAD_STATUS, at, tick
+                what = s.BAD_STATUS
+                break
             kind, kind_at = -1, at + 1
             if byte == 0xFF:
                 if at + 1 >= stop:
-                    return BROKEN, at, tick
+                    what = s.BROKEN
+                    break
                 at += 1
                 kind = int(data[kind_at])
             else:
-                status, only_metas = 0, False
-            size, at = _number(data, at + 1, stop)
+                if status:
+                    cursor[s.OLD_STATUS] = status
+                status, only_metas = 0, 0
+            size, at = read_number(data, at + 1, stop, longest)
             if size < 0:
-                return -size, at, tick
-            if at + size > stop:
-                return BROKEN, at, tick
-            if kind == _END:
+                what = -size
                 break
-            elif kind == _NAME:
-                name_at, name_size = at, size
+            if size > stop - at:
+                what = s.BROKEN
+                break
+            if kind == END:
+                at += size
+                cursor[s.HAS_ENDED] = 1
+                break
+            elif kind == NAME:
+                cursor[s.NAME_AT], cursor[s.NAME_SIZE] = at, size
                 if only_metas:
-                    title_at, title_size = at, size
-            elif kind in (_TEMPO, _METRE, _KEY):
-                what = _meta(data, at, size, kind, tick, tables, metas)
-                if what != FINE:
-                    return what, kind_at, tick
+                    cursor[s.TITLE_AT], cursor[s.TITLE_SIZE] = at, size
+            elif kind == TEMPO or kind == METRE or kind == KEY:
+                what = take_meta(data, at, size, kind, tick, tables, state.metas)
+                if what != s.FINE:
+                    at = kind_at
+                    break
             at += size
+            cursor[s.LONG_AT], cursor[s.LONG_END] = event_at, at
             continue
         # -- channel messages ------------------------------------------------------------
         if byte >= 0x80:
             status = byte
             at += 1
         elif status == 0:
-            return NO_STATUS, at, tick
-        only_metas = False
+            what = s.NO_STATUS
+            break
+        only_metas = 0
         kind, channel = status & 0xF0, status & 0x0F
         width = 1 if kind == 0xC0 or kind == 0xD0 else 2
         if at + width > stop:
-            return BROKEN, at, tick
+            what = s.BROKEN
+            break
         data1, data2 = int(data[at]), int(data[at + width - 1])
         if data1 | data2 > 127:
-            return BAD_VALUE, at, tick
+            if at != cursor[s.CLIP_AT]:
+                what = s.BAD_VALUE
+                break
+            data2 = 127
         at += width
         if kind == 0x90 and data2 > 0:
+            if n == most_notes:
+                what = s.TOO_MANY
+                break
             part = int(playing[channel])
             if part < 0 or waits:
                 part = channel << 7 | int(program[channel])
@@ -181,12 +186,19 @@ def _scan_track(
                 if played_in[part] != track:
                     played_in[part], last_part = track, part
                     parts += 1
-                waits -= _adopt(control_part, waiting_controls, c, channel, part)
-                waits -= _adopt(bend_part, waiting_bends, b, channel, part)
-            note_start[n], note_end[n], note_part[n] = tick, _NOBODY, part
+                waits -= adopt(control_part, waiting_controls, c, channel, part)
+                waits -= adopt(bend_part, waiting_bends, b, channel, part)
+            note_start[n], note_end[n], note_part[n] = tick, s.NOBODY, part
             note_pitch[n], note_velocity[n] = data1, data2
             key = channel << 7 | data1
-            if first_sounding[key] < 0:
+            row = int(first_sounding[key])
+            while 0 <= row < doubtful:  # its end was lost, or it would have been let go by now
+                first_sounding[key] = -2 - int(note_end[row])
+                note_end[row] = tick
+                sounding -= 1
+                note(state.repairs, s.HANGING, cursor, 0)
+                row = int(first_sounding[key])
+            if row < 0:
                 first_sounding[key] = n
             else:
                 note_end[last_sounding[key]] = -2 - n
@@ -218,123 +230,62 @@ def _scan_track(
                 waiting_bends[channel] = b
                 waits += 1
             b += 1
-    # -- the end of the track ------------------------------------------------------------
-    if sounding:
-        for row in range(first_note, n):
+    # -- where it is now -----------------------------------------------------------------
+    cursor[s.AT], cursor[s.TICK], cursor[s.STATUS] = at, tick, status
+    cursor[s.EVENT_AT], cursor[s.DELTA] = event_at, delta
+    cursor[s.NOTES], cursor[s.CONTROLS], cursor[s.BENDS] = n, c, b
+    cursor[s.PARTS], cursor[s.PART] = parts, last_part
+    cursor[s.SOUNDING], cursor[s.WAITS], cursor[s.ONLY_METAS] = sounding, waits, only_metas
+    if what == s.FINE:
+        if tick > latest:
+            what = s.TOO_LATE
+        elif at < stop and not cursor[s.HAS_ENDED]:
+            what = s.PAUSED
+    return what, at, tick
+
+
+def _finish(track: int, chunks: Table, tables: Tables, state: State) -> None:
+    """End what still sounds or waits in a track, and fill in its chunk."""
+    cursor, tick = state.cursor, int(state.cursor[s.TICK])
+    n, c, b = int(cursor[s.NOTES]), int(cursor[s.CONTROLS]), int(cursor[s.BENDS])
+    note_end, note_part, note_pitch = (
+        tables.notes["end_tick"],
+        tables.note_part,
+        tables.notes["pitch"],
+    )
+    if cursor[s.SOUNDING]:
+        for row in range(int(cursor[s.FIRST_NOTE]), n):
             if note_end[row] < 0:
                 note_end[row] = tick
-                first_sounding[int(note_part[row]) & 0x780 | int(note_pitch[row])] = _NOBODY
-    if waits:
+                state.first_sounding[int(note_part[row]) & 0x780 | int(note_pitch[row])] = s.NOBODY
+                note(state.repairs, s.HANGING, cursor, 0)
+    if cursor[s.WAITS]:
         for channel in range(16):
-            if waiting_controls[channel] >= 0 or waiting_bends[channel] >= 0:
-                part = channel << 7 | int(program[channel])
-                if played_in[part] != track:
-                    played_in[part], last_part = track, part
-                    parts += 1
-                _adopt(control_part, waiting_controls, c, channel, part)
-                _adopt(bend_part, waiting_bends, b, channel, part)
+            if state.waiting_controls[channel] >= 0 or state.waiting_bends[channel] >= 0:
+                part = channel << 7 | int(state.program[channel])
+                if state.played_in[part] != track:
+                    state.played_in[part], cursor[s.PART] = track, part
+                    cursor[s.PARTS] += 1
+                adopt(tables.control_part, state.waiting_controls, c, channel, part)
+                adopt(tables.bend_part, state.waiting_bends, b, channel, part)
+    if not cursor[s.HAS_ENDED]:
+        note(state.repairs, s.NO_END, cursor, 0)
+    elif cursor[s.AT] < chunks["end"][track]:
+        note(state.repairs, s.AFTER_END, cursor, int(chunks["end"][track] - cursor[s.AT]))
     chunks["notes"][track], chunks["controls"][track], chunks["bends"][track] = n, c, b
-    chunks["tempos"][track], chunks["metres"][track] = metas[0], metas[1]
-    chunks["keys"][track] = metas[2]
-    chunks["name_at"][track], chunks["name_size"][track] = name_at, name_size
-    chunks["title_at"][track], chunks["title_size"][track] = title_at, title_size
-    chunks["parts"][track], chunks["part"][track] = parts, last_part
-    return FINE, at, tick
+    chunks["tempos"][track], chunks["metres"][track] = state.metas[0], state.metas[1]
+    chunks["keys"][track] = state.metas[2]
+    chunks["name_at"][track], chunks["name_size"][track] = cursor[s.NAME_AT], cursor[s.NAME_SIZE]
+    chunks["title_at"][track] = cursor[s.TITLE_AT]
+    chunks["title_size"][track] = cursor[s.TITLE_SIZE]
+    chunks["parts"][track], chunks["part"][track] = cursor[s.PARTS], cursor[s.PART]
+    chunks["last_tick"][track] = tick
 
 
-def _number(data: bytes, at: int, stop: int) -> tuple[int, int]:
-    """Value of the variable-length quantity at a position and the position after it.
-
-    Or minus the trouble, and where the quantity began.
-    """
-    value = 0
-    for i in range(4):
-        if at + i >= stop:
-            return -BAD_NUMBER, at
-        byte = int(data[at + i])
-        value = value << 7 | byte & 0x7F
-        if byte < 0x80:
-            return value, at + i + 1
-    return -LONG_NUMBER, at
-
-
-def _meta(
-    data: bytes, at: int, size: int, kind: int, tick: int, tables: Tables, filled: Longs
-) -> int:
-    """Add a tempo, metre or key to its table; returns the trouble with it."""
-    if size < (3 if kind == _TEMPO else 4 if kind == _METRE else 2):
-        return SHORT_META
-    if kind == _TEMPO:
-        value = int(data[at]) << 16 | int(data[at + 1]) << 8 | int(data[at + 2])
-        if value == 0:
-            return BAD_TEMPO
-        row = int(filled[0])
-        tables.tempos["tick"][row], tables.tempos["microseconds_per_quarter"][row] = tick, value
-        filled[0] += 1
-    elif kind == _METRE:
-        numerator, power = int(data[at]), int(data[at + 1])
-        if numerator == 0 or power > 15:
-            return BAD_METRE
-        row = int(filled[1])
-        tables.metres["tick"][row], tables.metres["numerator"][row] = tick, numerator
-        tables.metres["denominator"][row] = 1 << power
-        filled[1] += 1
-    else:
-        sharps, mode = int(data[at]), int(data[at + 1])
-        if sharps > 127:
-            sharps -= 256
-        if sharps < -7 or sharps > 7 or mode > 1:
-            return BAD_KEY
-        row = int(filled[2])
-        tables.keys["tick"][row], tables.keys["sharps"][row] = tick, sharps
-        tables.keys["is_minor"][row] = mode == 1
-        filled[2] += 1
-    return FINE
-
-
-def _adopt(part_column: Parts, waiting: Longs, filled: int, channel: int, part: int) -> int:
-    """Give the rows that wait on a channel to a part; returns 1 if any did, else 0."""
-    first = int(waiting[channel])
-    if first < 0:
-        return 0
-    for row in range(first, filled):
-        if part_column[row] == -1 - channel:
-            part_column[row] = part
-    waiting[channel] = _NOBODY
-    return 1
-
-
-def _sort(notes: Table, note_part: Parts, begin: int, end: int) -> bool:
-    """Sort rows by start, pitch, end and velocity, given sorted by start; False: too far from it.
-
-    By insertion: chords are short.
-    """
-    start, finish = notes["start_tick"], notes["end_tick"]
-    pitch, velocity = notes["pitch"], notes["velocity"]
-    shifts_left = _SHIFTS_PER_NOTE * (end - begin)
-    for row in range(begin + 1, end):
-        if start[row] != start[row - 1] or pitch[row] > pitch[row - 1]:
-            continue
-        mine = finish[row], pitch[row], velocity[row], note_part[row]
-        to = row
-        while to > begin and start[to - 1] == start[row]:
-            before = to - 1
-            if pitch[before] < mine[1] or (
-                pitch[before] == mine[1]
-                and (
-                    finish[before] < mine[0]
-                    or (finish[before] == mine[0] and velocity[before] <= mine[2])
-                )
-            ):
-                break
-            finish[to], pitch[to] = finish[before], pitch[before]
-            velocity[to], note_part[to] = velocity[before], note_part[before]
-            to = before
-        finish[to], pitch[to], velocity[to], note_part[to] = mine
-        shifts_left -= row - to
-        if shifts_left < 0:
-            return False
-    return True
-
-
-HELPERS = (_scan_track, _number, _meta, _adopt, _sort)  # what `scan` calls, for the compiler
+# What `scan` calls, for the compiler.
+HELPERS = (
+    *grammar.HELPERS,
+    *recovery.HELPERS,
+    *rows.HELPERS,
+    *(_begin, _scan_track, _finish),
+)

@@ -37,12 +37,13 @@ class Tables(NamedTuple):
     keys: Table
 
     @classmethod
-    def for_bytes(cls, byte_count: int) -> Tables:
-        """Room for whatever so many bytes can say; memory is only used where rows are filled."""
+    def for_bytes(cls, byte_count: int, most_notes: int) -> Tables:
+        """Room for what so many bytes can say; memory is only used where rows are filled."""
         messages, metas = byte_count // 3 + 1, byte_count // 6
+        notes = min(messages, most_notes)
         return cls(
-            np.empty(messages, dtype=NOTE),
-            np.empty(messages, dtype=np.int16),
+            np.empty(notes, dtype=NOTE),
+            np.empty(notes, dtype=np.int16),
             np.empty(messages, dtype=CONTROL),
             np.empty(messages, dtype=np.int16),
             np.empty(messages, dtype=BEND),

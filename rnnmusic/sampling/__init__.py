@@ -1,4 +1,4 @@
-"""New music from a generator: whole pieces with `generate`, step by step with `Sampler`.
+"""New music from a generator: scores with `generate`, sound with `sound`, steps with `Sampler`.
 
-Both stand on torch; import them from their modules, so that `guard` costs nothing without it.
+They stand on torch; import them from their modules, so that `guard` costs nothing without it.
 """

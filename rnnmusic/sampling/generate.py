@@ -1,4 +1,4 @@
-"""A new piece from a generator: so many bars, from nothing or as the continuation of a prime."""
+"""A new score from a generator: so many bars, from nothing or as the continuation of a prime."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from rnnmusic.errors import UsageError
 from rnnmusic.generator import Generator
 from rnnmusic.heads.protocol import Controls
 from rnnmusic.sampling.guard import StallGuard
+from rnnmusic.sampling.kinds import score_encoding
 from rnnmusic.sampling.sampler import Sampler
 from rnnmusic.score import METRE, Score, Track, table
 from rnnmusic.score import tempo_bpm as bpm_of
@@ -36,12 +37,12 @@ def generate(
     program its first unless given, else 4/4, 120 quarters a minute and program 0. Notes that
     would sound past the last bar line end there.
 
-    UsageError when bars isn't positive; InputError when the prime has no note the encoding can
-    say, or the model stops moving in time.
+    UsageError when bars isn't positive or the generator makes sound; InputError when the prime
+    has no note the encoding can say, or the model stops moving in time.
     """
     if bars < 1:
         raise UsageError(f"Asked for {bars} bars; at least 1 is needed to make music.")
-    encoding = generator.encoding
+    encoding = score_encoding(generator.encoding)
     metre = _last_metre(prime)
     quarters_per_bar = 4.0 * metre[0] / metre[1]
     sampler = Sampler(generator, seed=seed, controls=controls, quarters_per_bar=quarters_per_bar)

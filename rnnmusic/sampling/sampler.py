@@ -24,7 +24,7 @@ class Snapshot(NamedTuple):
 
     state: State
     rng_state: Tensor
-    previous: Tensor  # (1, F) int64, the step before the next one
+    previous: Tensor  # (1, F), the step before the next one
     position: int  # index of the next step, as `Encoding.clock_at` counts
 
 
@@ -48,10 +48,11 @@ class Sampler:
         self.quarters_per_bar = quarters_per_bar
         self._generator = generator.eval()
         self._device = next(generator.parameters()).device
+        self._dtype = torch.float32 if generator.encoding.is_real else torch.int64
         self._rng = torch.Generator(self._device).manual_seed(seed)
         with _computing():
             self._state = generator.initial_state(1)
-        self._previous = self._tensor(self.encoding.start_step()[None])
+        self._previous = self._heard(self.encoding.start_step()[None])
         self._position = 0
 
     @property
@@ -72,20 +73,26 @@ class Sampler:
             self._position += len(steps)
         else:
             self._position = self._place_of(clock[-1]) + 1
-        heard = self._tensor(steps)
+        heard = self._heard(steps)
         inputs = torch.cat([self._previous, heard[:-1]])
         with _computing():
-            _, self._state = self._generator(inputs[None], self._tensor(clock)[None], self._state)
+            _, self._state = self._generator(
+                inputs[None], self._positions(clock)[None], self._state
+            )
         self._previous = heard[-1:]
 
     def next(self) -> Steps:
-        """Draw the next step (F,), int64."""
-        clock = self._tensor(self._clock(self._position)[None])
+        """Draw the next step (F,), int64, or float32 where columns are real-valued."""
+        clock = self._positions(self._clock(self._position)[None])
         with _computing():
             hidden, self._state = self._generator.step(self._previous, clock, self._state)
             self._previous = self._generator.head.sample(hidden, self.controls, self._rng)
         self._position += 1
-        drawn: Steps = self._previous[0].cpu().numpy().copy()
+        previous = self._previous[0]
+        # numpy doesn't know the short floats that some models compute in.
+        drawn: Steps = (
+            (previous.float() if self.encoding.is_real else previous).cpu().numpy().copy()
+        )
         return drawn
 
     def snapshot(self) -> Snapshot:
@@ -107,8 +114,11 @@ class Sampler:
                 return index
         return 0
 
-    def _tensor(self, array: NDArray[np.generic]) -> Tensor:
-        return torch.tensor(array.astype(np.int64), device=self._device)
+    def _heard(self, steps: Steps) -> Tensor:
+        return torch.tensor(steps, dtype=self._dtype, device=self._device)
+
+    def _positions(self, clock: NDArray[np.uint8]) -> Tensor:
+        return torch.tensor(clock.astype(np.int64), device=self._device)
 
 
 @contextmanager

@@ -32,6 +32,7 @@ BEND = np.dtype([("tick", "<i8"), ("value", "<i2")])  # -8192..8191
 SPAN = np.dtype([("start_tick", "<i8"), ("end_tick", "<i8")])
 
 SUSTAIN_PEDAL = 64
+_KEYED_TICKS = 1 << 54  # below, a tick and a pitch fit one integer
 DEFAULT_MICROSECONDS_PER_QUARTER = 500_000  # 120 quarters a minute, by the SMF standard
 
 _MOST_BARS = 10_000_000  # more is a broken or hostile file
@@ -297,16 +298,24 @@ class Score:
 def sort_notes(notes: Table) -> Table:
     """The same NOTE table sorted by start, pitch, end and velocity: the canonical order."""
     # One key settles almost every table; the full sort is several times slower.
-    key = notes["start_tick"] * 256 + notes["pitch"]
-    ascending = np.diff(key) > 0
-    if ascending.all():
-        return notes
+    start, pitch = notes["start_tick"], notes["pitch"]
+    if len(notes) and max(start.max(), -start.min()) >= _KEYED_TICKS:
+        return notes[_canonical_order(notes)]
+    key = start * 256 + pitch
+    if (key[1:] >= key[:-1]).all():
+        ties = np.flatnonzero(key[1:] == key[:-1])
+        end, later_end = notes["end_tick"][ties], notes["end_tick"][ties + 1]
+        louder = notes["velocity"][ties] > notes["velocity"][ties + 1]
+        if not ((end > later_end) | ((end == later_end) & louder)).any():
+            return notes
     order = np.argsort(key, kind="stable")
     if np.any(np.diff(key[order]) == 0):
-        order = np.lexsort(
-            (notes["velocity"], notes["end_tick"], notes["pitch"], notes["start_tick"])
-        )
+        order = _canonical_order(notes)
     return notes[order]
+
+
+def _canonical_order(notes: Table) -> NDArray[np.intp]:
+    return np.lexsort((notes["velocity"], notes["end_tick"], notes["pitch"], notes["start_tick"]))
 
 
 def tempo_bpm(microseconds_per_quarter: ArrayLike) -> NDArray[np.float64]:

@@ -1,4 +1,4 @@
-"""A recipe's view of the training pieces: batches of them, and how often each value occurs."""
+"""A recipe's view of the training pieces: batches of them, and a sample of their steps."""
 
 from __future__ import annotations
 
@@ -8,17 +8,27 @@ from torch import Tensor
 
 from rnnmusic.corpus import Pieces
 from rnnmusic.corpus.batches import CarriedStreams, WholePieces
-from rnnmusic.encodings.protocol import Encoding
+from rnnmusic.encodings.protocol import AudioEncoding, Encoding
+from rnnmusic.errors import UsageError
 from rnnmusic.training.recipe import Recipe
 
 MARGINAL_PIECES = 200  # enough to tell how often a note sounds
+MARGINAL_FRAMES = 50_000  # enough to tell the mean and the spread of a band
 
 
 def make_batches(
     pieces: Pieces, encoding: Encoding, recipe: Recipe, rank: int, world: int
 ) -> WholePieces | CarriedStreams:
-    """The batches that a recipe asks for: the rows of process `rank` of `world`."""
+    """The batches that a recipe asks for: the rows of process `rank` of `world`.
+
+    UsageError when the recipe transposes what can't be transposed.
+    """
     data, seed = recipe.data, recipe.training.seed
+    if data.transpose and isinstance(encoding, AudioEncoding):
+        raise UsageError(
+            f"transpose is {data.transpose}, but sound in the {encoding.name} encoding can't be "
+            "transposed; use transpose = 0."
+        )
     if data.chunk_length:
         return CarriedStreams(
             pieces,
@@ -39,6 +49,10 @@ def make_batches(
 
 
 def some_steps(pieces: Pieces) -> Tensor:
-    """Steps (N, F) of the first pieces, for the head to start from their frequencies."""
-    some = [pieces[i].steps for i in range(min(len(pieces), MARGINAL_PIECES))]
-    return torch.from_numpy(np.concatenate(some).astype(np.int64))
+    """Steps (N, F) of the first pieces, for the generator to measure: int64, or float32 where
+    columns are real-valued, of which there are evenly many from all over those pieces."""
+    some = pieces[:MARGINAL_PIECES]
+    if not np.issubdtype(some[0].steps.dtype, np.floating):
+        return torch.from_numpy(np.concatenate([p.steps for p in some]).astype(np.int64))
+    stride = -(-int(some.lengths.sum()) // MARGINAL_FRAMES)
+    return torch.from_numpy(np.concatenate([p.steps[::stride] for p in some]).astype(np.float32))

@@ -23,10 +23,13 @@ class Likelihood:
     pooled: the sum over all steps of all sequences by the number of steps, first step included
     (Boulanger-Lewandowski, Bengio and Vincent 2012). per_sequence: the mean of the sequences'
     means. The two `_without_step_0` leave each sequence's first step out (Bai 2018). kind says
-    whether the figures are the likelihood itself (exact), a bound or an estimate.
+    whether the figures are the likelihood itself (exact), a bound or an estimate. is_density says
+    that they are of a density, of real-valued frames in the encoding's own units: then they may
+    be negative, and only compare within one encoding.
     """
 
     kind: Kind
+    is_density: bool
     pooled: float
     per_sequence: float
     pooled_without_step_0: float | None  # None when no sequence has a second step
@@ -60,6 +63,7 @@ def evaluate(generator: Generator, pieces: Sequence[Piece], *, batch_size: int =
     later = totals - firsts
     return Likelihood(
         kind=generator.head.kind,
+        is_density=generator.head.is_density,
         pooled=float(totals.sum() / lengths.sum()),
         per_sequence=float((totals / lengths).mean()),
         pooled_without_step_0=_mean(later[longer].sum(), (lengths[longer] - 1).sum()),

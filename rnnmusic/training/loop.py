@@ -11,7 +11,7 @@ import math
 import os
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
@@ -94,7 +94,7 @@ class _Run:
         should_stop: Callable[[], bool] | None,
         max_steps: int | None,
     ) -> None:
-        self.fabric, self.recipe, self.folder = fabric, recipe, folder
+        self.fabric, self.folder = fabric, folder
         self.observer, self.should_stop, self.max_steps = observer, should_stop, max_steps
         self.training = recipe.training
         train_pieces = corpus.splits["train"]
@@ -103,8 +103,9 @@ class _Run:
         # With one or two pieces there is nothing to hold out; then we say how well they are learnt.
         self.valid_pieces = corpus.splits["valid"] or train_pieces
         config = GeneratorConfig(corpus.encoding, recipe.model, recipe.head)
+        self.recipe = replace(recipe, head=config.head)  # the head has its name by now
         self.generator = build(config, seed=self.training.seed)
-        self.generator.head.initialise_bias(some_steps(train_pieces))
+        self.generator.fit_marginals(some_steps(train_pieces))
         optimizer = torch.optim.AdamW(
             self.generator.parameters(),
             lr=self.training.learning_rate,
@@ -123,7 +124,7 @@ class _Run:
         self.log = CsvLog(folder / "log.csv")
         self.notes = {
             "corpus": corpus.name,
-            "likelihood": self.generator.head.kind,
+            "likelihood": self.generator.head.likelihood,
             "data": asdict(recipe.data),
             "training": asdict(recipe.training),
         }

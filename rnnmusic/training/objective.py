@@ -24,9 +24,10 @@ class Objective(nn.Module):
     def per_step(self, batch: Batch) -> Tensor:
         """Negative log-likelihood of each step in nats, (B, T), zero where masked."""
         hidden, _ = self._hidden(batch, None)
-        nll = hidden.new_zeros(batch.mask.shape)
         mask = batch.mask
-        nll[mask] = -self.generator.head.log_prob(hidden[mask], batch.targets[mask])
+        nats = self.generator.head.log_prob(hidden[mask], batch.targets[mask])
+        nll = nats.new_zeros(mask.shape)
+        nll[mask] = -nats
         return nll
 
     def _hidden(self, batch: Batch, state: State | None) -> tuple[Tensor, State]:

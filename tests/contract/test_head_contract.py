@@ -12,11 +12,18 @@ from scipy.stats import chi2
 from torch import Tensor
 
 from rnnmusic.errors import UsageError
-from rnnmusic.heads import HEADS, Controls, Head, build
+from rnnmusic.heads import HEADS, Controls, Head, build, fitting
 
 HIDDEN = 3
-SIZES = {"bernoulli": (2,) * 4, "nade": (2,) * 4, "categorical": (3, 2, 4)}
+SIZES = {
+    "bernoulli": (2,) * 4,
+    "nade": (2,) * 4,
+    "categorical": (3, 2, 4),
+    "gaussian-mixture": (0,) * 3,
+}
 heads = pytest.mark.parametrize("name", HEADS)
+# What a density promises of its integral and its samples stands in tests/heads/test_mixture.py.
+discrete = pytest.mark.parametrize("name", [n for n in HEADS if HEADS[n].columns != "real"])
 
 
 def make(name: str, seed: int = 1) -> Head:
@@ -30,6 +37,13 @@ def make(name: str, seed: int = 1) -> Head:
 
 def all_steps(head: Head) -> Tensor:
     return torch.tensor(list(product(*(range(size) for size in head.sizes))))
+
+
+def some_steps(head: Head) -> Tensor:
+    """A few dozen different steps (N, F) that the head is for."""
+    if head.columns == "real":
+        return torch.linspace(-2, 2, 24 * len(head.sizes)).view(24, -1).double()
+    return all_steps(head)
 
 
 def table(head: Head, hidden: Tensor) -> Tensor:
@@ -60,7 +74,7 @@ def controlled(joint: Tensor, controls: Controls) -> Tensor:
     return result
 
 
-@heads
+@discrete
 @given(seed=st.integers(0, 999))
 @settings(max_examples=20, deadline=None)
 def test_an_exact_head_sums_to_one(name: str, seed: int) -> None:
@@ -69,7 +83,7 @@ def test_an_exact_head_sums_to_one(name: str, seed: int) -> None:
     assert table(head, torch.randn(HIDDEN).double()).sum() == pytest.approx(1.0, abs=1e-12)
 
 
-@heads
+@discrete
 @pytest.mark.parametrize(
     "controls",
     [
@@ -117,7 +131,7 @@ def test_a_seed_gives_one_result_and_rows_see_their_own_hidden(name: str) -> Non
     other[10] += 3.0
     changed = (draw(hidden, 3) != draw(other, 3)).any(1).nonzero().flatten()
     assert changed.tolist() in ([10], [])
-    value = all_steps(head)[torch.arange(64) % len(all_steps(head))]
+    value = some_steps(head)[torch.arange(64) % len(some_steps(head))]
     moved = head.log_prob(hidden, value) != head.log_prob(other, value)
     assert moved.nonzero().flatten().tolist() == [10]
 
@@ -126,7 +140,7 @@ def test_a_seed_gives_one_result_and_rows_see_their_own_hidden(name: str) -> Non
 def test_the_loss_is_the_sum_over_the_mask_and_sees_nothing_else(name: str) -> None:
     head = make(name)
     hidden = torch.randn(2, 5, HIDDEN).double().requires_grad_()
-    steps = all_steps(head)[torch.randint(len(all_steps(head)), (2, 5))]
+    steps = some_steps(head)[torch.randint(len(some_steps(head)), (2, 5))]
     mask = torch.tensor([[True, True, False, True, False], [True] * 2 + [False] * 3])
     loss = head.loss(hidden, steps, mask)
     assert head.log_prob(hidden, steps).shape == (2, 5)
@@ -141,7 +155,7 @@ def test_the_loss_is_the_sum_over_the_mask_and_sees_nothing_else(name: str) -> N
 @heads
 def test_gradients_are_right(name: str) -> None:
     head = make(name)
-    steps = all_steps(head)[::2]
+    steps = some_steps(head)[::2]
     hidden = torch.randn(len(steps), HIDDEN).double().requires_grad_()
     names, weights = zip(*head.named_parameters(), strict=True)
 
@@ -166,14 +180,14 @@ def test_gradients_are_right(name: str) -> None:
 def test_float32_is_finite_for_any_hidden(name: str) -> None:
     head = make(name).float()
     hidden = torch.tensor([[1e4, -1e4, 1e4], [0.0, 0.0, 0.0], [-1e4, 1e4, -1e4]]).requires_grad_()
-    nats = head.log_prob(hidden, all_steps(head)[:3])
+    nats = head.log_prob(hidden, some_steps(head)[:3])
     nats.sum().backward()
     assert nats.isfinite().all()
     assert hidden.grad is not None
     assert hidden.grad.isfinite().all()
 
 
-@heads
+@discrete
 def test_biases_start_from_the_frequencies(name: str) -> None:
     torch.manual_seed(0)
     head = build(name, HIDDEN, SIZES[name])
@@ -195,22 +209,40 @@ def test_what_does_not_fit_is_refused(name: str) -> None:
     with pytest.raises(UsageError, match="columns"):
         head.log_prob(torch.zeros(4, HIDDEN).double(), torch.zeros(4, 1, dtype=torch.int64))
     with pytest.raises(UsageError, match="columns"):
-        head.log_prob(torch.zeros(3, HIDDEN).double(), all_steps(head)[:4])
+        head.log_prob(torch.zeros(3, HIDDEN).double(), some_steps(head)[:4])
     with pytest.raises(UsageError, match="no option 'colour'"):
         build(name, HIDDEN, SIZES[name], colour="blue")
-    wrong = (2, 2) if name == "categorical" else (2, 3)
-    with pytest.raises(UsageError, match="with this encoding"):
-        build(name, HIDDEN, wrong)
+    for wrong in ((2, 2), (2, 3), (0, 0)):
+        right = fitting(wrong)
+        if head.columns != HEADS[right].columns:
+            with pytest.raises(UsageError, match=f"use the {right} head with this encoding"):
+                build(name, HIDDEN, wrong)
+    with pytest.raises(UsageError, match="mix"):
+        build(name, HIDDEN, (2, 0))
     with pytest.raises(UsageError, match="1 or more"):
         build(name, 0, SIZES[name])
 
 
+@heads
+def test_it_says_what_its_figures_are(name: str) -> None:
+    head = make(name)
+    assert head.is_density == (head.columns == "real")
+    assert head.likelihood == ("exact density" if head.is_density else "exact")
+
+
+@heads
+def test_the_fitting_head_is_of_the_same_kind(name: str) -> None:
+    assert HEADS[fitting(SIZES[name])].columns == HEADS[name].columns
+
+
 def test_unknown_heads_and_impossible_controls_are_refused() -> None:
-    with pytest.raises(UsageError, match="bernoulli, nade, categorical"):
+    with pytest.raises(UsageError, match="bernoulli, nade, categorical, gaussian-mixture"):
         build("softmax", 3, (2, 2))
     for name in ("nade", "categorical"):
         with pytest.raises(UsageError, match="width is 0"):
             build(name, HIDDEN, SIZES[name], width=0)
+    with pytest.raises(UsageError, match="0 components"):
+        build("gaussian-mixture", HIDDEN, (0, 0), components=0)
     for temperature in (-0.1, float("nan"), float("inf")):
         with pytest.raises(UsageError, match="temperature"):
             Controls(temperature=temperature)

@@ -13,6 +13,7 @@ from .helpers import ROLL
 
 TUNES = """X:1
 T:Up
+C:Anna  Bon
 M:4/4
 L:1/4
 K:C
@@ -48,8 +49,9 @@ def test_the_cache_gives_back_the_same_scores(
 ) -> None:
     assert not notation.is_cached(tunes)
     first = notation.load(tunes)
-    assert [score.note_count for score, _ in first] == [8, 6]
-    assert [int(score.notes()["pitch"][0]) for score, _ in first] == [60, 72]
+    assert [score.note_count for score, *_ in first] == [8, 6]
+    assert [int(score.notes()["pitch"][0]) for score, *_ in first] == [60, 72]
+    assert [found.composer for found in first] == ["Anna Bon", ""]
     assert notation.is_cached(tunes)
     monkeypatch.setattr(notation, "_parse", None)  # nothing is parsed again
     assert notation.load(tunes) == first

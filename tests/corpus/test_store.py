@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from rnnmusic.corpus import Corpus, build
 from rnnmusic.corpus.pieces import Piece, Pieces, lengths_of
-from rnnmusic.corpus.store import GrowingArray, Store, pack
+from rnnmusic.corpus.records import pack
+from rnnmusic.corpus.store import Store
+from rnnmusic.corpus.writing import GrowingArray
 from rnnmusic.encodings import PianoRoll
 from rnnmusic.errors import InputError
 
@@ -99,6 +101,18 @@ def _edit(change: Callable[[dict], None]) -> Callable[[Path], None]:  # type: ig
     return damage
 
 
+def _row(**fields: int) -> Callable[[Path], None]:
+    """Change the first row of the table of pieces."""
+
+    def damage(store: Path) -> None:
+        table = np.load(store / "pieces.npy")
+        for name, value in fields.items():
+            table[name][0] = value
+        np.save(store / "pieces.npy", table)
+
+    return damage
+
+
 def _cut(name: str, keep: int) -> Callable[[Path], None]:
     return lambda store: (store / name).write_bytes((store / name).read_bytes()[:keep]) and None
 
@@ -111,14 +125,16 @@ DAMAGES: dict[str, tuple[Callable[[Path], None], str]] = {
     "no JSON": (_cut("store.json", 40), "Can't read"),
     "another thing": (_edit(lambda s: s.update(format="x")), "doesn't belong"),
     "a later version": (_edit(lambda s: s.update(version=99)), "version 99"),
-    "no pieces": (_edit(lambda s: s.pop("pieces")), "damaged"),
-    "an unknown field": (_edit(lambda s: s["pieces"][0].update(x=1)), "damaged"),
+    "no pieces": (lambda store: (store / "pieces.npy").unlink(), "damaged"),
+    "another table": (lambda store: np.save(store / "pieces.npy", np.zeros(5)), "not a table"),
+    "a name too few": (_cut("names.jsonl", 0), "0 names for 5"),
+    "names that aren't JSON": (_cut("names.jsonl", 3), "damaged"),
     "an unknown encoding": (_edit(lambda s: s["encoding"].update(name="x")), "damaged"),
-    "an unknown split": (_edit(lambda s: s["pieces"][0].update(split="x")), "split called 'x'"),
-    "a negative offset": (_edit(lambda s: s["pieces"][0].update(offset=-1)), "lies outside"),
-    "a long piece": (_edit(lambda s: s["pieces"][0].update(length=10**9)), "lies outside"),
+    "an unknown split": (_row(split=7), "split that doesn't exist"),
+    "a negative offset": (_row(offset=-1), "lies outside"),
+    "a long piece": (_row(length=10**9), "lies outside"),
+    "an endless piece": (_row(offset=2**62, length=2**62), "lies outside"),
     "another width": (_edit(lambda s: s["encoding"].update(articulation=False)), r"not uint8 \(N"),
-    "text for a number": (_edit(lambda s: s["pieces"][0].update(offset="0")), "damaged"),
     "truncated steps": (_cut("steps.npy", 300), "damaged"),
     "no header": (_cut("steps.npy", 20), "damaged"),
     "empty steps": (_cut("steps.npy", 0), "damaged"),

@@ -2,15 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from itertools import pairwise
+from unittest.mock import patch
 
 import numpy as np
 from hypothesis import strategies as st
 
-from rnnmusic.encodings import Encoding, NoteEvents, NoteMessage, PianoRoll
+from rnnmusic.encodings import (
+    Encoding,
+    NoteEvents,
+    NoteMessage,
+    PianoRoll,
+    _grid,
+    pianoroll,
+)
+from rnnmusic.encodings import events as note_events
 from rnnmusic.score import METRE, NOTE, Score, Track, sort_notes, table
 
 Row = tuple[int, int, int, int]  # start, end, pitch, velocity
+
+
+KERNELS = ((_grid, "SURVEY"), (pianoroll, "DRAW"), (note_events, "PLACE"))
+
+
+@contextmanager
+def kernels_with(patience: int) -> Iterator[None]:
+    """Encode as plain Python until so much work is done, then compiled."""
+    with ExitStack() as stack:
+        for module, name in KERNELS:
+            kernel = getattr(module, name).with_patience(patience)
+            stack.enter_context(patch.object(module, name, kernel))
+        yield
 
 
 def score_of(rows: list[Row], *, ticks_per_quarter: int = 480, metres=(), parts: int = 1) -> Score:

@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rnnmusic.encodings import ENCODINGS, Encoding, NoteEvents, PianoRoll, from_config
+from rnnmusic.encodings import ENCODINGS, NoteEvents, PianoRoll, ScoreEncoding, from_config
 from rnnmusic.errors import InputError, UsageError
 from rnnmusic.score import METRE, NOTE, Score, Track, table
-from tests.encodings.music import encodings_with_steps, events, notes_of, rolls, score_of
+from tests.encodings.music import (
+    encodings_with_steps,
+    events,
+    kernels_with,
+    metres,
+    notes_of,
+    rolls,
+    rows,
+    score_of,
+)
 
 both = st.one_of(rolls(), events())
 
@@ -33,8 +43,8 @@ def test_the_registry_builds_defaults_by_name():
 @pytest.mark.parametrize(
     ("config", "words"),
     [
-        ({}, "choose one of note-events, piano-roll"),
-        ({"name": "midi"}, "choose one of note-events, piano-roll"),
+        ({}, f"choose one of {', '.join(sorted(ENCODINGS))}."),
+        ({"name": "midi"}, f"choose one of {', '.join(sorted(ENCODINGS))}."),
         ({"name": ["piano-roll"]}, "no encoding named"),
         ("piano-roll", "must be a table"),
         ({"name": "piano-roll", "pitches": 88}, "no option 'pitches'; it knows steps_per_quarter"),
@@ -66,7 +76,7 @@ kinds = pytest.mark.parametrize("encoding", [PianoRoll(), PianoRoll(metrical=Fal
 
 
 @kinds
-def test_scores_without_a_sayable_note_are_refused(encoding: Encoding):
+def test_scores_without_a_sayable_note_are_refused(encoding: ScoreEncoding):
     notes = np.array([(0, 10, 40, 90)] * 3, dtype=NOTE)
     low = np.array([(0, 10, 3, 90)], dtype=NOTE)
     drums = Track(notes=notes, is_drum=True)
@@ -79,7 +89,7 @@ def test_scores_without_a_sayable_note_are_refused(encoding: Encoding):
 
 
 @kinds
-def test_what_is_left_out_is_counted(encoding: Encoding):
+def test_what_is_left_out_is_counted(encoding: ScoreEncoding):
     notes = np.array([(0, 480, 40, 90), (0, 240, 40, 90), (0, 480, 2, 90)], dtype=NOTE)
     drums = Track(notes=notes[:2], is_drum=True)
     encoded = encoding.encode(Score(tracks=(drums, Track(notes=notes))))
@@ -101,13 +111,13 @@ def test_what_is_left_out_is_counted(encoding: Encoding):
         (-5, 100, 60, 64),
     ],
 )
-def test_absurd_times_are_refused(encoding: Encoding, note):
+def test_absurd_times_are_refused(encoding: ScoreEncoding, note):
     with pytest.raises(InputError, match="check the file"):
         encoding.encode(score_of([note]))
 
 
 @kinds
-def test_the_longest_piece_fits(encoding: Encoding):
+def test_the_longest_piece_fits(encoding: ScoreEncoding):
     last = 2_000_000 * 480 // encoding.steps_per_quarter
     with pytest.raises(InputError, match="check the file"):
         encoding.encode(score_of([(last, last, 60, 64)]))
@@ -116,11 +126,45 @@ def test_the_longest_piece_fits(encoding: Encoding):
 
 
 @kinds
-def test_broken_metres_do_not_exhaust_memory(encoding: Encoding):
+def test_broken_metres_do_not_exhaust_memory(encoding: ScoreEncoding):
     metres = [(0, 1, 32768), (480, 3, 4), (960, 1, 16384), (2**60, 2, 4)]
     score = score_of([(480, 960, 60, 64), (480 * 40_000, 480 * 40_001, 60, 64)])
     broken = Score(tracks=score.tracks, metres=table(METRE, metres))
     assert len(encoding.encode(broken).steps) >= 2
+
+
+@given(both, rows(), metres(), st.integers(1, 3))
+def test_packed_steps_are_those_that_stores_keep(encoding, notes, changes, parts):
+    inside = (480, 960, encoding.lowest_pitch, 64)
+    score = score_of([inside, *notes], metres=changes, parts=parts)
+    steps, clock, left_out = encoding.encode(score)
+    packed = encoding.encode_packed(score)
+    rows_kept = np.packbits(steps, axis=1) if encoding.is_binary else steps
+    assert packed.steps.dtype == (np.uint8 if encoding.is_binary else encoding.dtype)
+    assert packed.steps.flags.c_contiguous
+    assert np.array_equal(packed.steps, rows_kept)
+    assert np.array_equal(packed.clock, clock)
+    assert packed.left_out == left_out
+
+
+@kinds
+def test_threads_encode_as_one_does(encoding: ScoreEncoding):
+    # Many small scores, so that the loops are compiled while others still run as plain Python.
+    rng = np.random.default_rng(7)
+    scores = []
+    for _ in range(60):
+        start = np.sort(rng.integers(0, 9000, 40))
+        columns = start, start + rng.integers(1, 2000, 40), rng.integers(50, 60, 40)
+        velocity = rng.integers(1, 128, 40)
+        scores.append(score_of(list(zip(*(c.tolist() for c in (*columns, velocity)), strict=True))))
+    with kernels_with(1 << 62):
+        expected = [encoding.encode_packed(score) for score in scores]
+    with kernels_with(500), ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(encoding.encode_packed, scores))
+    for one, other in zip(expected, found, strict=True):
+        assert np.array_equal(one.steps, other.steps)
+        assert np.array_equal(one.clock, other.clock)
+        assert one.left_out == other.left_out
 
 
 def test_notes_that_end_before_they_start_last_a_step():
@@ -151,7 +195,7 @@ def test_transposition_moves_every_note_within_its_range(drawn, limit):
 
 
 @kinds
-def test_decode_refuses_what_is_not_steps(encoding: Encoding):
+def test_decode_refuses_what_is_not_steps(encoding: ScoreEncoding):
     width = len(encoding.sizes)
     for wrong in (
         np.zeros((3, width + 1), np.uint8),
@@ -169,7 +213,7 @@ def test_decode_refuses_what_is_not_steps(encoding: Encoding):
 
 
 @kinds
-def test_decode_refuses_unplayable_options(encoding: Encoding):
+def test_decode_refuses_unplayable_options(encoding: ScoreEncoding):
     steps = np.zeros((1, len(encoding.sizes)), np.uint8)
     for tempo in (0, -3, float("nan"), float("inf"), 1e9, 1):
         with pytest.raises(UsageError, match="bpm"):

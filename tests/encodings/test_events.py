@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import math
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -65,6 +68,58 @@ def test_a_tune_as_tuples():
 def test_the_first_shift_counts_from_its_bar():
     score = score_of([(480 * 7, 480 * 8, 60, 80)], metres=[(0, 3, 4)])
     assert EVENTS.encode(score).steps[0, 0] == 12
+
+
+def reference_encode(encoding: NoteEvents, score) -> list[list[int]]:
+    """Steps by the rules as written, one sound at a time."""
+
+    def nearest(tick: int) -> int:
+        exact = Fraction(tick * encoding.steps_per_quarter, score.ticks_per_quarter)
+        return math.floor(exact + Fraction(1, 2))
+
+    notes = [
+        (nearest(start), max(nearest(end), nearest(start) + 1), pitch, velocity)
+        for start, end, pitch, velocity in notes_of(score)
+        if encoding.lowest_pitch <= pitch <= encoding.highest_pitch
+    ]
+    onsets = sorted({(start, pitch) for start, _, pitch, _ in notes})
+    lines = [nearest(tick) for tick in score.bar_starts().tolist()]
+    placed = max(line for line in lines if line <= onsets[0][0])
+    asked = None
+    steps = []
+    for onset, pitch in onsets:
+        end = max(end for start, end, p, _ in notes if p == pitch and start <= onset)
+        end = min([end, *(start for start, p in onsets if p == pitch and start > onset)])
+        loudest = max(v for start, _, p, v in notes if (start, p) == (onset, pitch))
+        shift = 0
+        if onset != asked:
+            shift = max(i for i, v in enumerate(encoding.shift_values) if v <= onset - placed)
+            placed += int(encoding.shift_values[shift])
+            asked = onset
+        errors = np.abs(encoding.duration_values - (end - placed))
+        row = [shift, pitch - encoding.lowest_pitch, int(errors.argmin())]
+        steps.append([*row, int(encoding.velocity_ids(loudest))])
+    return steps
+
+
+@pytest.mark.usefixtures("either_way")
+@given(
+    events(),
+    rows(latest=20_000),
+    rows(latest=400_000, longest=60_000),
+    metres(),
+    st.sampled_from([24, 96, 480, 1001]),
+    st.integers(1, 3),
+)
+def test_encoding_matches_the_rules_note_by_note(encoding, near, far, changes, tpq, parts):
+    inside = (480, 960, encoding.lowest_pitch, 64)
+    score = score_of([inside, *near, *far], ticks_per_quarter=tpq, metres=changes, parts=parts)
+    steps, clock, left_out = encoding.encode(score)
+    assert steps.tolist() == reference_encode(encoding, score)
+    assert steps.dtype == encoding.dtype
+    assert steps.flags.c_contiguous
+    assert clock.shape == (len(steps), 0)
+    assert sum(left_out.values()) == score.note_count - len(steps)
 
 
 @given(rows(latest=48, longest=40), metres())

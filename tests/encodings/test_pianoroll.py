@@ -1,18 +1,15 @@
 from __future__ import annotations
 
 import math
-from contextlib import contextmanager
 from dataclasses import replace
 from fractions import Fraction
-from unittest.mock import patch
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rnnmusic.encodings import PianoRoll, _grid, pianoroll
-from rnnmusic.encodings._drawing import DRAW, SURVEY
+from rnnmusic.encodings import PianoRoll
 from rnnmusic.errors import InputError
 from tests.encodings.music import metres, notes_of, rolls, rows, score_of, steps_for
 
@@ -44,20 +41,6 @@ def reference_roll(encoding: PianoRoll, score) -> tuple[np.ndarray, int, int]:
     return roll.astype(np.uint8), first, len(notes)
 
 
-@contextmanager
-def kernels_with(patience: int):
-    """Encode as plain Python or, without patience, compiled."""
-    survey, draw = SURVEY.with_patience(patience), DRAW.with_patience(patience)
-    with patch.object(_grid, "SURVEY", survey), patch.object(pianoroll, "DRAW", draw):
-        yield
-
-
-@pytest.fixture(scope="module", params=[1 << 62, -1], ids=["interpreted", "compiled"])
-def either_way(request):
-    with kernels_with(request.param):
-        yield
-
-
 @pytest.mark.usefixtures("either_way")
 @given(rolls(), rows(), metres(), st.sampled_from([1, 24, 96, 480, 1001]), st.integers(1, 3))
 def test_encoding_matches_the_rules_note_by_note(encoding, notes, changes, tpq, parts):
@@ -76,6 +59,8 @@ def test_encoding_matches_the_rules_note_by_note(encoding, notes, changes, tpq, 
     assert clock.shape == (len(steps), len(encoding.clock_sizes))
     if not encoding.metrical:
         assert origin == first
+    packed = encoding.encode_packed(score)
+    assert np.array_equal(packed.steps, np.packbits(expected[origin:], axis=1))
 
     struck = len(notes_of(encoding.decode(steps)))
     assert left_out.get("pitches out of range", 0) == len(notes) - kept

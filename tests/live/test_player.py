@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rnnmusic.encodings import PianoRoll
 from rnnmusic.errors import DeviceError, InputError, UsageError
 from rnnmusic.live import MemoryPort, SimulatedClock, Stop, play
 from rnnmusic.live.messages import note_off, note_on, panic, program_change
@@ -235,17 +236,18 @@ def test_a_port_that_goes_away_is_reported():
 
 
 def test_a_model_that_stops_moving_in_time_is_refused():
+    class Decoder:
+        horizon_quarters = 0.0
+
+        def push(self, step):
+            return []
+
+    class Standing(PianoRoll):
+        def live_decoder(self):
+            return Decoder()
+
     class Stuck(ScriptedModel):
-        class encoding:  # noqa: N801
-            @staticmethod
-            def live_decoder():
-                class Decoder:
-                    horizon_quarters = 0.0
-
-                    def push(self, step):
-                        return []
-
-                return Decoder()
+        encoding = Standing()
 
     with pytest.raises(InputError, match="stopped moving in time"):
         play(Stuck([]), MemoryPort(), tempo_bpm=120, clock=SimulatedClock())

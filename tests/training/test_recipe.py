@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rnnmusic.checkpoint import assets
 from rnnmusic.errors import InputError, UsageError
+from rnnmusic.files import assets
 from rnnmusic.training.recipe import SCHEDULES, Recipe
 
 SHIPPED = sorted((assets() / "models").rglob("*.toml"))

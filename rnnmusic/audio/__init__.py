@@ -1,0 +1,9 @@
+"""Audio in memory and on disk, and the only place that touches torchaudio."""
+
+from __future__ import annotations
+
+from rnnmusic.audio.files import FORMATS
+from rnnmusic.audio.levels import db_to_gain, gain_to_db
+from rnnmusic.audio.signal import Audio
+
+__all__ = ["FORMATS", "Audio", "db_to_gain", "gain_to_db"]
