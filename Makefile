@@ -6,12 +6,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test test-slow bench lint clean help
+.PHONY: demo test test-slow fuzz bench lint clean help
 
 help:
 	@echo "make demo       train on Bach chorales for two minutes, write demo/bach.{mid,wav,png}"
 	@echo "make test       run the test suite"
 	@echo "make test-slow  run the slow tests"
+	@echo "make fuzz       feed the MIDI reader broken files for FUZZ_SECONDS (600)"
 	@echo "make bench      measure the figures of docs/benchmarks.md"
 	@echo "make lint       ruff, mypy and the floors of the architecture"
 

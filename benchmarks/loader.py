@@ -1,13 +1,14 @@
 """What loading costs: a batch of each sampler against the training step of a GRU it feeds.
 
-    python benchmarks/loader.py [--rounds 21] [--pieces 120] [--json]
+    python benchmarks/loader.py [--rounds 11] [--pieces 120] [--json]
 
 Makes seeded pieces of 300 to 3,000 steps: piano-rolls of 88 pitches as sounding and struck (176
 columns), log-mel-like frames of 80 float32, and events of four ids. In each round every
 loader makes one batch of about 16 x 256 steps, and a network reads it: linear or embedding,
 `nn.GRU(512)`, linear; loss, backward, AdamW, on one thread. Medians over the rounds count; `share`
-is the loader's time as a share of that step's, and has to stay under 5 %. Making the plan of an
-epoch is counted apart, by batch. Rolls are read as a store keeps them: bit-packed and mapped.
+is the loader's time as a share of that step's, and has to stay under 5 %; `cpu_share` is the same
+in processor time, which other programs on the machine don't stretch. Making the plan of an epoch
+is counted apart, by batch. Rolls are read as a store keeps them: bit-packed and mapped.
 
 The peer is what torch itself offers for sequences of unequal length: a DataLoader of whole
 sequences in memory, shuffled and padded by `pad_sequence`, inputs shifted in its collate
@@ -50,6 +51,7 @@ ROLL = PianoRoll(metrical=False)
 COLUMNS, MELS, IDS = len(ROLL.sizes), 80, (128, 48, 48, 32)
 
 Batch = tuple[Tensor, Tensor, Tensor]  # inputs, targets, mask
+Clocks = NDArray[np.float64]
 Loader = Callable[[], Iterator[Any]]
 
 
@@ -156,31 +158,39 @@ def measure(data: dict[str, Any], rounds: int) -> list[dict[str, Any]]:
     }
     optimizers = {kind: torch.optim.AdamW(n.parameters()) for kind, n in networks.items()}
     streams = {name: without_end(sampler) for name, (_, sampler) in chosen.items()}
-    loading: dict[str, list[float]] = {name: [] for name in chosen}
-    training: dict[str, list[float]] = {name: [] for name in chosen}
+    loading: dict[str, list[Clocks]] = {name: [] for name in chosen}
+    training: dict[str, list[Clocks]] = {name: [] for name in chosen}
     for warm in range(rounds + 1):
         for name, (kind, _) in chosen.items():
-            started = time.perf_counter()
+            started = clocks()
             batch = tensors(next(streams[name]))
-            loaded = time.perf_counter()
+            loaded = clocks()
             networks[kind](*batch).backward()
             optimizers[kind].step()
             optimizers[kind].zero_grad()
             if warm:  # the first batch pays for the plan and for pages not yet read
                 loading[name].append(loaded - started)
-                training[name].append(time.perf_counter() - loaded)
-    return [
-        {
-            "loader": name,
-            "load_ms": 1e3 * statistics.median(loading[name]),
-            "train_ms": 1e3 * statistics.median(training[name]),
-            "share_percent": 100
-            * statistics.median(loading[name])
-            / statistics.median(training[name]),
-            "plan_ms_per_batch": plan_ms(sampler),
-        }
-        for name, (_, sampler) in chosen.items()
-    ]
+                training[name].append(clocks() - loaded)
+    rows = []
+    for name, (_, sampler) in chosen.items():
+        load, train = (np.median(times[name], axis=0) for times in (loading, training))
+        wall, cpu = (100 * load / train).tolist()
+        rows.append(
+            {
+                "loader": name,
+                "load_ms": 1e3 * float(load[0]),
+                "train_ms": 1e3 * float(train[0]),
+                "share_percent": wall,
+                "cpu_share_percent": cpu,
+                "plan_ms_per_batch": plan_ms(sampler),
+            }
+        )
+    return rows
+
+
+def clocks() -> Clocks:
+    """The time on the wall and that of the processor, in seconds."""
+    return np.array([time.perf_counter(), time.process_time()])
 
 
 def plan_ms(sampler: Any) -> float:
@@ -246,7 +256,7 @@ def show(rows: list[dict[str, Any]]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="What loading costs beside training.")
-    parser.add_argument("--rounds", type=int, default=21)
+    parser.add_argument("--rounds", type=int, default=11)
     parser.add_argument("--pieces", type=int, default=120)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()

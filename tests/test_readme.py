@@ -7,9 +7,11 @@ import shlex
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from rnnmusic import midi
+from rnnmusic.audio import Audio
 from tests.cli.conftest import call, tune
 
 ROOT = Path(__file__).parent.parent
@@ -37,6 +39,12 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     midi.write(tune(0), music / "tune.mid")
     for seed in range(1, 9):
         midi.write(tune(seed), music / f"{seed}.mid")
+    recordings = tmp_path / "my-recordings"
+    recordings.mkdir()
+    time_s = np.arange(22_050) / 22_050
+    for pitch_hz in (220, 330, 440):
+        tone = Audio(0.3 * np.sin(2 * np.pi * pitch_hz * time_s), 22_050)
+        tone.save(recordings / f"{pitch_hz}.wav")
     return tmp_path
 
 
@@ -52,7 +60,15 @@ def test_commands_run_in_order(
         code = call(monkeypatch, *brief)
         allowed = {0, NO_MIDI_DRIVER} if arguments == ["ports"] else {0}
         assert code in allowed, (arguments, capsys.readouterr().err)
-    for name in ("bach.mid", "bach.wav", "new.mid", "take.mid", "take.flac", "take.mp3"):
+    for name in (
+        "bach.mid",
+        "bach.wav",
+        "new.mid",
+        "take.mid",
+        "take.flac",
+        "take.mp3",
+        "new-sound.wav",
+    ):
         assert (folder / name).stat().st_size > 0
 
 

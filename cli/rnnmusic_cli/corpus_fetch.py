@@ -34,21 +34,21 @@ def list_corpora(
         say_json({name: asdict(manifest) for name, manifest in known.items()})
         return
     table = Table(box=None, pad_edge=False)
-    for heading in ("name", "corpus"):
-        table.add_column(heading)
+    table.add_column("name", no_wrap=True)
     for heading in ("pieces", "hours", "download"):
         table.add_column(heading, justify="right")
     for heading in ("licence", "split"):
-        table.add_column(heading)
+        table.add_column(heading, no_wrap=True)
+    table.add_column("corpus")
     for name, manifest in known.items():
         table.add_row(
             name,
-            manifest.title,
             f"{manifest.pieces:,}" if manifest.pieces else "-",
             f"{manifest.hours:g}" if manifest.hours else "-",
             _size(manifest),
             manifest.licence.name,
             manifest.split,
+            manifest.title,
         )
     out.print(table)
 
@@ -78,11 +78,14 @@ def fetch(
 
 
 def _describe(manifest: Manifest) -> None:
+    from rnnmusic.corpus.manifests import SPLITS
+
     licence = manifest.licence
     where = f" ({licence.url})" if licence.url else ""
     note(f"{manifest.title}: {manifest.what}")
     note(f"licence: {licence.name}{where}. {licence.allows}")
     note(f"download: {_size(manifest)}")
+    note(f"split: {SPLITS[manifest.split]}")
     note(f"to cite: {manifest.citation}")
     if manifest.note:
         note(f"note: {manifest.note}")

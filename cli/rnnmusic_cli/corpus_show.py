@@ -167,4 +167,4 @@ def _described(score: Score, tempo_bpm: float) -> str:
 
 def _file_name(name: str) -> str:
     """The last part of a piece's name without its extension: "a/b.abc#2" is "b#2"."""
-    return re.sub(r"\.\w+(?=(#\d+)?$)", "", Path(name).name) or "piece"
+    return re.sub(r"\.[A-Za-z]\w*(?=(#\d+)?$)", "", Path(name).name) or "piece"

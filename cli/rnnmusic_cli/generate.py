@@ -86,8 +86,11 @@ def _write_scores(
     from rnnmusic.sampling.kinds import score_encoding
     from rnnmusic.synthesis import render
 
-    heard = midi.read(prime) if prime is not None else None
-    if heard is not None:
+    heard = None
+    if prime is not None:
+        heard, repairs = midi.load(prime)
+        for repair in repairs:
+            note(f"repaired in {prime}: {repair}")
         for reason, notes in score_encoding(generator.encoding).encode(heard).left_out.items():
             if notes:
                 note(f"left out of {prime}: {notes} {reason}")

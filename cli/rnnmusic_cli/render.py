@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from rnnmusic_cli.console import say
+from rnnmusic_cli.console import note, say
 
 
 def render(
@@ -23,7 +23,10 @@ def render(
     from rnnmusic.audio import gain_to_db
     from rnnmusic.synthesis import render as synthesise
 
-    audio = synthesise(midi_files.read(midi), sample_rate_hz=sample_rate, soundfont=soundfont)
+    score, repairs = midi_files.load(midi)
+    for repair in repairs:
+        note(f"repaired in {midi}: {repair}")
+    audio = synthesise(score, sample_rate_hz=sample_rate, soundfont=soundfont)
     audio.save(output)
     peak_dbfs, rms_dbfs = float(gain_to_db(audio.peak)), float(gain_to_db(audio.rms))
     say(

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import closing
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rnnmusic.audio.signal import Audio
+from rnnmusic.audio.decoder import borrowed_decoder
+from rnnmusic.audio.decoder_process import BLOCK, HEAD, REFUSAL
+from rnnmusic.audio.signal import Audio, checked_rate
 from rnnmusic.errors import InputError
 from rnnmusic.files import replacing_file
 
@@ -23,6 +28,16 @@ FORMATS = {
 FLOATING_SUBTYPES = ("FLOAT", "DOUBLE")  # the only ones that keep samples beyond +-1
 # libsndfile's Vorbis encoder overflows the stack when it is handed minutes at once.
 BLOCK_FRAMES = 1 << 16
+# A decoder gets so long, and more for a large file: a tenth of the speed of a slow machine.
+TIMEOUT_S = 20.0
+SLOWEST_BYTES_PER_S = 1e6
+
+
+class Reading(NamedTuple):
+    """A sound file as read, and in what it isn't all that it says it is."""
+
+    audio: Audio
+    repairs: tuple[str, ...]
 
 
 def write_audio(audio: Audio, path: str | os.PathLike[str], *, subtype: str | None = None) -> None:
@@ -60,20 +75,87 @@ def write_audio(audio: Audio, path: str | os.PathLike[str], *, subtype: str | No
             ) from error
 
 
-def read_audio(path: str | os.PathLike[str]) -> Audio:
-    """Read a whole file: see `Audio.load`."""
-    import soundfile
+def read_audio(
+    path: str | os.PathLike[str], *, sample_rate_hz: int | None = None, mono: bool = False
+) -> Reading:
+    """Read what there is of a sound file: see `Audio.load`, which refuses what isn't whole.
 
+    Repairs are for files cut short or damaged, of which the sound before that is kept, and for
+    those longer than they announce, of which what they announce is.
+    """
     source = Path(path)
-    if not source.is_file():
-        raise InputError(f"There is no audio file at {source}; check the path.")
+    if sample_rate_hz is not None:
+        sample_rate_hz = checked_rate("Audio.load", sample_rate_hz)
+    timeout_s = TIMEOUT_S + _size_of(source) / SLOWEST_BYTES_PER_S
+    request = {"path": str(source.absolute()), "sample_rate_hz": sample_rate_hz, "mono": mono}
     try:
-        samples, sample_rate_hz = soundfile.read(source, dtype="float32", always_2d=True)
-    except (soundfile.LibsndfileError, OSError) as error:
+        with borrowed_decoder() as decoder:
+            samples, rate, flaws = _collect(decoder.answer(request, timeout_s))
+    except InputError as error:
+        raise InputError(f"{source} {error}") from error
+    if not samples.size:
+        raise InputError(f"{source} holds no sound; leave it out.")
+    audio = Audio(samples, rate)
+    if not np.isfinite(audio.peak):
         raise InputError(
-            f"{source} can't be read as audio ({error}); give a WAV, FLAC, OGG or MP3 file."
+            f"{source} has samples that are NaN or infinite; write it anew from its source."
+        )
+    return Reading(audio, flaws)
+
+
+def _collect(
+    answer: Generator[tuple[bytes, bytes], None, None],
+) -> tuple[NDArray[np.float32], int, tuple[str, ...]]:
+    """Samples (channels, frames), their rate and their flaws, from a decoder's answer."""
+    head: dict[str, Any] = {}
+    tail: dict[str, Any] = {}
+    samples = np.empty((1, 0), dtype=np.float32)
+    frames = 0
+    with closing(answer):
+        for kind, body in answer:
+            if kind == HEAD:
+                head = json.loads(body)
+                # Memory that nothing is written to isn't taken: announcing much costs nothing.
+                samples = np.empty((head["channels"], head["announced"]), dtype=np.float32)
+            elif kind == BLOCK:
+                block = np.frombuffer(body, dtype=np.float32).reshape(-1, head["channels"]).T
+                samples = _with_room(samples, frames + block.shape[1])
+                samples[:, frames : frames + block.shape[1]] = block
+                frames += block.shape[1]
+            else:
+                tail = json.loads(body)
+                if kind == REFUSAL:
+                    raise InputError(tail["reason"])
+    if frames < samples.shape[1]:
+        samples = samples[:, :frames].copy()
+    return samples, head["sample_rate_hz"], tuple(tail["flaws"])
+
+
+def _with_room(samples: NDArray[np.float32], frames: int) -> NDArray[np.float32]:
+    """The same samples (channels, frames), or a longer copy where frames don't fit."""
+    channels, room = samples.shape
+    if frames <= room:
+        return samples
+    longer = np.empty((channels, max(frames, 2 * room)), dtype=np.float32)
+    longer[:, :room] = samples
+    return longer
+
+
+def _size_of(path: Path) -> int:
+    """Bytes of a file that can be read; InputError when it can't, or is none."""
+    try:
+        # Not opened before it is known to be a file: a pipe would wait for its writer.
+        size = path.stat().st_size if path.is_file() else None
+        if size is not None:
+            path.open("rb").close()
+    except (OSError, ValueError) as error:  # ValueError: a zero byte in its name
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(
+            f"Can't read {str(path)!r}: {reason}; check its name and rights."
         ) from error
-    return Audio(np.ascontiguousarray(samples.T), sample_rate_hz)
+    if size is None:
+        raise InputError(f"There is no audio file at {path}; check the path.")
+    return size
 
 
 def _format_of(path: Path) -> tuple[str, str]:

@@ -110,11 +110,33 @@ class Audio:
         write_audio(self, path, subtype=subtype)
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> Audio:
-        """Read any file that libsndfile reads; InputError when there is none or it isn't audio."""
+    def load(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        sample_rate_hz: int | None = None,
+        mono: bool = False,
+    ) -> Audio:
+        """Read a WAV, FLAC, OGG or MP3 file, or whatever else libsndfile reads.
+
+        sample_rate_hz and mono, the same as `resample` and `mono` afterwards, are done block by
+        block as the file is decoded, so that an hour needs the memory of what is kept of it.
+
+        InputError when there is no file, it can't be read, isn't audio or holds no sound; for an
+        absurd sample rate or number of channels, more than 2**29 samples, and NaN or infinite
+        ones; when its decoder, a process of its own, dies or takes too long (20 s and 1 s a
+        megabyte); and when it is cut short, damaged or longer than it announces.
+        `rnnmusic.audio.read_audio` keeps what there is of those, and says so.
+        """
         from rnnmusic.audio.files import read_audio
 
-        return read_audio(path)
+        audio, repairs = read_audio(path, sample_rate_hz=sample_rate_hz, mono=mono)
+        if repairs:
+            raise InputError(
+                f"{path} isn't whole: {repairs[0]}; get it anew, or keep the "
+                f"{audio.duration_s:.2f} s that there are with rnnmusic.audio.read_audio."
+            )
+        return audio
 
     def check_finite(self) -> None:
         """InputError when a sample is NaN or infinite."""

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 import torch
 from torch import Tensor, nn
-from torchaudio import transforms
+from torchaudio import functional, transforms
 
 Transform = Callable[[Tensor], Tensor]
 
@@ -58,3 +58,32 @@ def _mel_power(
     )
     module: nn.Module = transform.to(device, dtype)
     return module
+
+
+def spectrum(like: Tensor, *, fft_size: int, hop_size: int, windowed: bool = True) -> Transform:
+    """Samples (B, n) -> complex spectra (B, fft_size // 2 + 1, 1 + n // hop_size).
+
+    Of centred frames padded with zeros, under a periodic Hann window or none.
+    """
+    return _spectrum(fft_size, hop_size, windowed, like.device, like.dtype)
+
+
+@lru_cache(maxsize=_KEPT)
+def _spectrum(
+    fft_size: int, hop_size: int, windowed: bool, device: torch.device, dtype: torch.dtype
+) -> nn.Module:
+    transform = transforms.Spectrogram(
+        n_fft=fft_size,
+        hop_length=hop_size,
+        power=None,
+        window_fn=torch.hann_window if windowed else torch.ones,
+        pad_mode="constant",
+    )
+    module: nn.Module = transform.to(device, dtype)
+    return module
+
+
+def mu_law_levels(samples: Tensor, levels: int) -> Tensor:
+    """Level (int64) of each sample in -1..1, of so many by the mu-law."""
+    result: Tensor = functional.mu_law_encoding(samples, levels)
+    return result

@@ -167,7 +167,9 @@ class _BinaryTally:
         active = self._ones / max(1, self._steps)
         roll = self._encoding
         if not isinstance(roll, PianoRoll):
-            return BinaryColumns(active, {"1": (np.arange(len(active), dtype=np.float64), active)}, "column")
+            return BinaryColumns(
+                active, {"1": (np.arange(len(active), dtype=np.float64), active)}, "column"
+            )
         pitches = np.arange(roll.lowest_pitch, roll.highest_pitch + 1, dtype=np.float64)
         if not roll.articulation:
             return BinaryColumns(active, {"sounding": (pitches, active)}, "pitch")

@@ -133,4 +133,4 @@ class Earlier:
 def _read_inputs(path: Path) -> Iterator[_Line]:
     with (path / INPUTS_FILE).open(encoding="utf-8") as file:
         for line in file:
-            yield tuple(json.loads(line))  # type: ignore[misc]
+            yield tuple(json.loads(line))

@@ -27,6 +27,7 @@ class _Loaded(NamedTuple):
     licence: str
     composer: str = ""
     repairs: tuple[str, ...] = ()
+    fault: str = ""  # why there is no music to be had from it
 
 
 def encode_item(item: Item, encoding: Encoding) -> list[Found | Verdict]:
@@ -61,19 +62,26 @@ def _load(item: Item, encoding: Encoding) -> list[_Loaded]:
         scores = notation.load(item.path)
     except OSError as error:
         raise InputError(f"Can't read {item.file}: {error.strerror or error}.") from error
-    for score in scores:
-        if item.voices not in (None, len(score.score.tracks)):
+    for one in scores:
+        if item.voices not in (None, len(one.score.tracks)):
             raise InputError(
-                f"It has {len(score.score.tracks)} parts; this collection is one of "
+                f"It has {len(one.score.tracks)} parts; this collection is one of "
                 f"{item.voices} parts."
             )
     return [
-        _Loaded(s.score, item.licence if s.licence == NOT_STATED else s.licence, s.composer)
+        _Loaded(
+            s.score,
+            item.licence if s.licence == NOT_STATED else s.licence,
+            s.composer,
+            fault=s.fault,
+        )
         for s in scores
     ]
 
 
 def _encode(loaded: _Loaded, name: str, source: str, encoding: Encoding) -> Found:
+    if loaded.fault:
+        raise InputError(loaded.fault)
     music = loaded.music
     numbers = np.zeros((), dtype=PIECE)
     numbers["duration_s"] = music.duration_s

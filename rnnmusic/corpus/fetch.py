@@ -1,7 +1,8 @@
 """Getting a corpus that a manifest describes: downloaded, checked, unpacked, all once.
 
 In the folder there are then the archive as it was published, NAME/ with what was in it, and
-NAME.json, the receipt: where it came from, its SHA-256, and on what terms.
+NAME.json, the receipt: where it came from, its SHA-256, and on what terms. Where folders of the
+archive tell its split, NAME.splits.csv says so for `corpus build --splits`.
 """
 
 from __future__ import annotations
@@ -9,12 +10,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from rnnmusic.corpus import archives, downloads
+from rnnmusic.corpus import archives, downloads, split_files
 from rnnmusic.corpus.manifests import Archive, Manifest
 from rnnmusic.errors import DeviceError, InputError, UsageError
 from rnnmusic.files import replacing_file, replacing_folder, unwritable
@@ -67,6 +68,8 @@ def fetch(
         unpacked = archives.unpack(
             file, temporary, lambda done, total: tell("unpacking", done, total)
         )
+    if manifest.split == "folders":
+        split_files.write(place / f"{manifest.name}.splits.csv", _splits_by_folder(music))
     _write_receipt(
         receipt,
         {
@@ -145,6 +148,16 @@ def _examine(archive: Archive, file: Path, tell: Progress) -> tuple[str, str]:
         if wanted and got != wanted:
             return got, f"the {name} {got} in place of {wanted}"
     return sha256.hexdigest(), ""
+
+
+def _splits_by_folder(music: Path) -> Iterator[tuple[str, str]]:
+    """Name and split of each file in a folder that is called like a split."""
+    for file in sorted(music.rglob("*")):
+        name = file.relative_to(music)
+        splits = [split_files.SPELLINGS.get(part.lower()) for part in name.parts[:-1]]
+        split = next(filter(None, splits), None)
+        if split and file.is_file():
+            yield name.as_posix(), split
 
 
 def _is_receipt_of(receipt: Path, archive: Archive) -> bool:

@@ -51,17 +51,20 @@ class Histogram:
         return np.asarray(self.counts / (self.total or 1.0))
 
     def describe(self) -> str:
-        """The histogram in one line, such as "tempo: 60-140 bpm, median 96, half within 80-108"."""
+        """The histogram in one line, such as "tempo: 60 to 140 bpm, median 96, ..."."""
         if not self.total:
             return f"{self.quantity}: not known"
         if self.quartiles is None:
             first = np.argsort(-self.counts, kind="stable")[:4]
             named = [f"{self.labels[i]} {self.shares[i]:.0%}" for i in first if self.counts[i]]
             return f"{self.quantity}: {', '.join(named)}"
-        low, middle, high = (plain(q) for q in self.quartiles)
-        span = f"{plain(self.lowest or 0.0)}-{plain(self.highest or 0.0)}"
+        low, middle, high = map(plain, self.quartiles)
+        bottom, top = plain(self.lowest or 0.0), plain(self.highest or 0.0)
         unit = f" {self.unit}" if self.unit else ""
-        return f"{self.quantity}: {span}{unit}, median {middle}, half within {low}-{high}"
+        if bottom == top:
+            return f"{self.quantity}: {bottom}{unit}"
+        half = f", half within {low} to {high}" if low != high else ""
+        return f"{self.quantity}: {bottom} to {top}{unit}, median {middle}{half}"
 
     def to_dict(self) -> dict[str, Any]:
         """The same as JSON-able values."""

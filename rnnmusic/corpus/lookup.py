@@ -89,7 +89,7 @@ def _named(which: str, names: Sequence[str], where: str) -> int:
             return matches[0]
         if matches:
             shown = ", ".join(f"{i + 1} ({names[i]})" for i in matches[:SUGGESTIONS])
-            more = ", ..." if len(matches) > SUGGESTIONS else ""
+            more = " or another" if len(matches) > SUGGESTIONS else ""
             raise UsageError(
                 f"{len(matches)} pieces of {where} are called {which!r}; "
                 f"give the number of one: {shown}{more}."

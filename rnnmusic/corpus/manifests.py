@@ -18,6 +18,12 @@ from rnnmusic.errors import InputError
 from rnnmusic.files import assets
 
 SCHEMES = ("http", "https")
+SPLITS = {
+    "hash": "none is published: a hash of the music decides",
+    "csv": "a table in the archive",
+    "folders": "folders of the archive",
+    "files": "the data set's own files",
+}
 ARCHIVE_SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 
 Table = TypeVar("Table")
@@ -58,9 +64,9 @@ class Archive:
 class Manifest:
     """A corpus: content, terms, place and customs.
 
-    hours: of music. split: how train, valid and test are told apart, by convention. build: the
-    command that suits it, `{folder}` standing for where it was unpacked. Either `archive` says
-    what can be downloaded, or `by_hand` what a person has to do instead.
+    hours: of music. split: what tells train, valid and test apart by convention, one of SPLITS.
+    build: the command that suits it, `{folder}` standing for where it was unpacked. Either
+    `archive` says what can be downloaded, or `by_hand` what a person has to do instead.
     """
 
     name: str
@@ -154,6 +160,9 @@ def _fits(value: object, wanted: str) -> bool:
 def _check(manifest: Manifest, path: Path) -> None:
     """What types alone don't say."""
     archive = manifest.archive
+    if manifest.split not in SPLITS:
+        known = ", ".join(SPLITS)
+        raise InputError(f"{path}: split must be one of {known}, not {manifest.split!r}.")
     if (archive is None) == (not manifest.by_hand):
         raise InputError(f"{path} must have either an [archive] or by_hand, one of them.")
     if archive is None:

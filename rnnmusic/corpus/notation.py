@@ -10,12 +10,17 @@ import contextlib
 import hashlib
 import json
 import os
+import re
+import signal
+import threading
 import warnings
+from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, NamedTuple
-from zipfile import BadZipFile
+from types import FrameType
+from typing import Any, NamedTuple, NoReturn
+from zipfile import BadZipFile, ZipFile, is_zipfile
 
 import numpy as np
 
@@ -25,17 +30,24 @@ from rnnmusic.score import BEND, CONTROL, KEY, METRE, NOTE, TEMPO, Score, Track
 
 EXTENSIONS = frozenset({".xml", ".musicxml", ".mxl", ".krn", ".abc"})
 NOT_STATED = "not stated"
-CACHE_FORMAT = 2
+CACHE_FORMAT = 3
+MOST_BYTES = 64 << 20  # of text; an opera as MusicXML has some 30 MB
+TIME_LIMIT_S = 600.0  # for a file; a symphony takes music21 a minute or two
+_CONVERTERS = ("rnnmusic.score.notation", "rnnmusic.score.repeats", __name__)
 _SCORE_TABLES = {"tempos": TEMPO, "metres": METRE, "keys": KEY}
 _TRACK_TABLES = {"notes": NOTE, "controls": CONTROL, "bends": BEND}
 
 
 class Loaded(NamedTuple):
-    """A score with what its file states beside the music."""
+    """A score with what its file states beside the music.
+
+    fault: why a tune among others couldn't be read; its score is empty.
+    """
 
     score: Score
     licence: str
     composer: str = ""
+    fault: str = ""
 
 
 def music21_version() -> str:
@@ -62,11 +74,13 @@ def cache_folder() -> Path:
 
 def cached_file(path: Path) -> Path:
     """The cache file that belongs to a notation file as it is now."""
-    # The converter is part of the key, so that a better one is never shadowed by the cache.
-    converter = find_spec("rnnmusic.score.notation")
-    code = Path(converter.origin).read_bytes() if converter and converter.origin else b""
-    stamp = f"{CACHE_FORMAT} {music21_version()} {path.suffix.lower()} ".encode()
-    digest = hashlib.sha256(stamp + hashlib.sha256(code).digest() + path.read_bytes())
+    # The converters are part of the key, so that a better one is never shadowed by the cache.
+    digest = hashlib.sha256(f"{CACHE_FORMAT} {music21_version()} {path.suffix.lower()} ".encode())
+    for converter in map(find_spec, _CONVERTERS):
+        if converter and converter.origin:
+            digest.update(hashlib.sha256(Path(converter.origin).read_bytes()).digest())
+    with path.open("rb") as file:
+        hashlib.file_digest(file, lambda: digest)
     return cache_folder() / f"{digest.hexdigest()[:40]}.npz"
 
 
@@ -80,6 +94,7 @@ def is_cached(path: Path) -> bool:
 
 def load(path: Path) -> list[Loaded]:
     """The scores of a notation file, usually one; InputError when music21 can't read it."""
+    _check_size(path)
     kept = cached_file(path)
     with contextlib.suppress(OSError, EOFError, ValueError, KeyError, TypeError, BadZipFile):
         return _read(kept)
@@ -92,24 +107,113 @@ def load(path: Path) -> list[Loaded]:
 
 
 def _parse(path: Path) -> list[Loaded]:
-    from music21 import converter, stream
+    from music21 import converter
+
+    with warnings.catch_warnings(), _time_limit(path):
+        warnings.simplefilter("ignore")
+        try:
+            if path.suffix.lower() == ".abc":
+                return _parse_abc(_plain_abc(path.read_bytes()))
+            return _scores(converter.parse(path, forceSource=True, storePickle=False))
+        except (InputError, MemoryError):
+            raise
+        except Exception as error:  # music21's parsers raise whatever their input provokes
+            raise InputError(
+                f"music21 can't read {path} ({_reason(error)}); export the score again."
+            ) from error
+
+
+def _parse_abc(text: str) -> list[Loaded]:
+    """The tunes in a text; where music21 stumbles over one of many, the others all the same."""
+    from music21 import converter
+
+    head, *tunes = re.split(r"(?m)^(?=X:)", text)
+    try:
+        return _scores(converter.parseData(text, format="abc"))
+    except MemoryError:
+        raise
+    except Exception:
+        if len(tunes) < 2:
+            raise
+    found: list[Loaded] = []
+    for tune in tunes:
+        try:
+            found += _scores(converter.parseData(head + tune, format="abc"))
+        except MemoryError:
+            raise
+        except Exception as error:
+            fault = f"music21 can't read this tune ({_reason(error)}); mend or remove it."
+            found.append(Loaded(Score(), NOT_STATED, fault=fault))
+    return found
+
+
+def _scores(parsed: Any) -> list[Loaded]:
+    from music21 import stream
 
     from rnnmusic.score.notation import from_music21
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    parts = list(parsed.scores) if isinstance(parsed, stream.Opus) else [parsed]
+    return [Loaded(from_music21(part), _licence(part), _composer(part)) for part in parts]
+
+
+def _reason(error: Exception) -> str:
+    first = str(error).strip().splitlines()[:1] or [""]
+    return f"{type(error).__name__}: {first[0]}"
+
+
+def _check_size(path: Path) -> None:
+    """InputError for a file, or a compressed score in it, that no score comes near."""
+    size = path.stat().st_size
+    if size <= MOST_BYTES and is_zipfile(path):
         try:
-            parsed = converter.parse(path, forceSource=True, storePickle=False)
-            parts = list(parsed.scores) if isinstance(parsed, stream.Opus) else [parsed]
-            return [Loaded(from_music21(part), _licence(part), _composer(part)) for part in parts]
-        except InputError:
-            raise
-        except Exception as error:  # music21's parsers raise whatever their input provokes
-            reason = str(error).strip().splitlines()[:1] or [""]
-            raise InputError(
-                f"music21 can't read {path} ({type(error).__name__}: {reason[0]}); "
-                "export the score again."
-            ) from error
+            with ZipFile(path) as archive:  # more than is stated here is never read of an entry
+                size = sum(entry.file_size for entry in archive.infolist())
+        except (BadZipFile, ValueError) as error:
+            raise InputError(f"{path} is a damaged archive ({error}); export it again.") from error
+    if size > MOST_BYTES:
+        raise InputError(
+            f"{path} holds {size} bytes; scores have up to {MOST_BYTES}: split it, or leave it out."
+        )
+
+
+@contextlib.contextmanager
+def _time_limit(path: Path) -> Iterator[None]:
+    """InputError when the block takes more than TIME_LIMIT_S.
+
+    Signals are what can interrupt music21; without them (Windows, other threads) nothing does.
+    """
+    if not hasattr(signal, "setitimer") or threading.current_thread() != threading.main_thread():
+        yield
+        return
+
+    def stop(number: int, frame: FrameType | None) -> NoReturn:
+        raise _OverdueError
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, TIME_LIMIT_S)
+    try:
+        yield
+    except _OverdueError as error:
+        raise InputError(
+            f"music21 was not done with {path} after {TIME_LIMIT_S:g} seconds; split it, or "
+            "export it as MIDI."
+        ) from error
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+class _OverdueError(BaseException):
+    """Not an Exception: music21 catches those in many places and goes on."""
+
+
+def _plain_abc(content: bytes) -> str:
+    """ABC as music21 understands it: fields inside a line, [K:G], on lines of their own."""
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = content.decode("latin-1")  # as most older tune books are
+    return re.sub(r"\[([KLMQV]):([^\]\n]*)\]", r"\n\1:\2\n", text)
 
 
 def _licence(part: Any) -> str:
@@ -124,7 +228,7 @@ def _composer(part: Any) -> str:
 def _write(file: Path, loaded: list[Loaded]) -> None:
     arrays: dict[str, Any] = {}
     index: list[dict[str, Any]] = []
-    for i, (score, licence, composer) in enumerate(loaded):
+    for i, (score, licence, composer, fault) in enumerate(loaded):
         arrays |= {f"{i}.{name}": getattr(score, name) for name in _SCORE_TABLES}
         tracks = []
         for j, track in enumerate(score.tracks):
@@ -136,6 +240,7 @@ def _write(file: Path, loaded: list[Loaded]) -> None:
                 "name": score.name,
                 "licence": licence,
                 "composer": composer,
+                "fault": fault,
                 "tracks": tracks,
             }
         )
@@ -158,5 +263,5 @@ def _read(file: Path) -> list[Loaded]:
                 tracks=tracks,
                 **{n: arrays[f"{i}.{n}"] for n in _SCORE_TABLES},
             )
-            loaded.append(Loaded(score, entry["licence"], entry["composer"]))
+            loaded.append(Loaded(score, entry["licence"], entry["composer"], entry["fault"]))
         return loaded

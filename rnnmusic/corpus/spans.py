@@ -12,7 +12,7 @@ from rnnmusic.encodings.protocol import Steps
 
 Ints = NDArray[np.int64]
 
-BLOCK = 4096  # frames at a time: their masks stay in the processor's cache
+BLOCK = 1024  # frames at a time: their masks stay in the processor's cache
 
 
 class Spans(NamedTuple):

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
+from rnnmusic.encodings.chroma import Chroma
+from rnnmusic.encodings.cqt import Cqt
 from rnnmusic.encodings.events import NoteEvents
 from rnnmusic.encodings.logmel import LogMel
 from rnnmusic.encodings.pianoroll import PianoRoll
@@ -20,9 +22,12 @@ from rnnmusic.encodings.protocol import (
     ScoreEncoding,
     Steps,
 )
+from rnnmusic.encodings.stft import Stft
+from rnnmusic.encodings.waveform import Waveform
 from rnnmusic.errors import UsageError
 
-ENCODINGS: dict[str, type[Encoding]] = {kind.name: kind for kind in (PianoRoll, NoteEvents, LogMel)}
+_KINDS: tuple[type[Encoding], ...] = (PianoRoll, NoteEvents, Waveform, Stft, LogMel, Cqt, Chroma)
+ENCODINGS = {kind.name: kind for kind in _KINDS}
 
 
 def from_config(config: Mapping[str, Any]) -> Encoding:
@@ -52,6 +57,8 @@ __all__ = [
     "ENCODINGS",
     "REAL",
     "AudioEncoding",
+    "Chroma",
+    "Cqt",
     "Encoded",
     "Encoding",
     "LiveDecoder",
@@ -62,5 +69,7 @@ __all__ = [
     "PianoRoll",
     "ScoreEncoding",
     "Steps",
+    "Stft",
+    "Waveform",
     "from_config",
 ]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -22,38 +21,26 @@ if TYPE_CHECKING:
     import torch
 
 Floats = NDArray[np.float32]
-Spectra = NDArray[np.complex64]
 
 FFT_SIZES = (16, 1 << 16)
 MOST_STEPS = 1 << 24  # more is a mistake: three days at 64 frames a second
 BLOCK_FRAMES = 64  # frames transformed at once: what they make stays in a core's cache
 
 
-@dataclass(frozen=True)
 class FrameEncoding(AudioEncoding):
-    """Frames of `fft_size` samples every `hop_size`, under a periodic Hann window.
+    """Frames of `fft_size` samples every `hop_size`, and what is made of each by itself.
 
     Frame t is centred on sample t * hop_size: it covers the samples from t * hop_size - fft_size/2
     up to, not including, t * hop_size + fft_size/2, silence before the first and after the last.
-    n samples give T = 1 + ceil(n / hop_size) frames, so that every sample lies within the windows'
+    n samples give T = 1 + ceil(n / hop_size) frames, so that every sample lies where windows
     overlap, and T frames decode to (T - 1) * hop_size samples: the n, and silence up to a whole
     hop. These are librosa's centred frames of the signal padded to a whole number of hops.
     """
 
-    sample_rate_hz: int = 16_000
-    fft_size: int = 1024
-    hop_size: int = 256
-
-    def __post_init__(self) -> None:
-        check_whole(self.name, "sample_rate_hz", self.sample_rate_hz, *SAMPLE_RATES_HZ)
-        check_whole(self.name, "fft_size", self.fft_size, *FFT_SIZES)
-        if self.fft_size % 2:
-            raise UsageError(
-                f"The {self.name} encoding was given fft_size = {self.fft_size}; "
-                "it takes an even number, best a power of 2."
-            )
-        # With less overlap than half, windows leave samples out that no inverse brings back.
-        check_whole(self.name, "hop_size", self.hop_size, 1, self.fft_size // 2)
+    @property
+    @abstractmethod
+    def fft_size(self) -> int:
+        """Samples in a frame, an even number."""
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -91,6 +78,19 @@ class FrameEncoding(AudioEncoding):
         """
 
 
+def check_frames(encoding: FrameEncoding) -> None:
+    """UsageError unless rate, FFT and hop are ones that sound can be cut up by."""
+    check_whole(encoding.name, "sample_rate_hz", encoding.sample_rate_hz, *SAMPLE_RATES_HZ)
+    check_whole(encoding.name, "fft_size", encoding.fft_size, *FFT_SIZES)
+    if encoding.fft_size % 2:
+        raise UsageError(
+            f"The {encoding.name} encoding was given fft_size = {encoding.fft_size}; "
+            "it takes an even number, best a power of 2."
+        )
+    # With less overlap than half, Hann windows leave samples out that no inverse brings back.
+    check_whole(encoding.name, "hop_size", encoding.hop_size, 1, encoding.fft_size // 2)
+
+
 def samples_of(encoding: AudioEncoding, audio: Audio) -> Floats:
     """The samples (n,) of a recording, at the encoding's rate and of one channel."""
     if not audio.samples.size:
@@ -122,18 +122,25 @@ def checked_frames(encoding: AudioEncoding, steps: Steps) -> Floats:
     return array.astype(np.float32)
 
 
-def spectra(samples: Floats, fft_size: int, hop_size: int) -> Iterator[tuple[slice, Spectra]]:
-    """Short-time spectra of samples (n,), a few frames (t, fft_size // 2 + 1) at a time.
+def spectra(
+    samples: Floats, window: Floats, hop_size: int
+) -> Iterator[tuple[slice, NDArray[np.complex64]]]:
+    """Short-time spectra of samples (n,), a few frames (t, K) at a time.
 
-    Of each the rows it makes up of all T = 1 + ceil(n / hop_size) frames. Not normalised.
+    window is (fft_size,), K = fft_size // 2 + 1. Each comes with its rows among all
+    T = 1 + ceil(n / hop_size) frames.
     """
-    half = fft_size // 2
-    padded = np.pad(samples, (half, half + -len(samples) % hop_size))
-    frames = sliding_window_view(padded, fft_size)[::hop_size]  # (T, fft_size), no copy
-    window = hann(fft_size)
-    for start in range(0, len(frames), BLOCK_FRAMES):
-        rows = slice(start, min(start + BLOCK_FRAMES, len(frames)))
-        yield rows, np.fft.rfft(frames[rows] * window)
+    count = 1 - (-len(samples) // hop_size)
+    half = len(window) // 2
+    for first in range(0, count, BLOCK_FRAMES):
+        last = min(first + BLOCK_FRAMES, count) - 1
+        start, stop = first * hop_size - half, last * hop_size + half
+        stretch = samples[max(0, start) : stop]
+        before = max(0, -start)
+        stretch = np.pad(stretch, (before, stop - start - before - len(stretch)))
+        frames = sliding_window_view(stretch, len(window))[::hop_size]  # (t, fft_size), no copy
+        spectrum = np.fft.rfft(frames * window)
+        yield slice(first, last + 1), spectrum.astype(np.complex64, copy=False)
 
 
 @lru_cache(maxsize=8)

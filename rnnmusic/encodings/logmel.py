@@ -13,6 +13,7 @@ from rnnmusic.encodings._checks import check_whole
 from rnnmusic.encodings._framing import (
     Floats,
     FrameEncoding,
+    check_frames,
     checked_frames,
     hann,
     padded_to_hops,
@@ -54,13 +55,16 @@ class LogMel(FrameEncoding):
 
     name: ClassVar[str] = "log-mel"
 
+    sample_rate_hz: int = 16_000
+    fft_size: int = 1024
+    hop_size: int = 256
     mels: int = 80
     lowest_hz: float = 40.0
     highest_hz: float = 8_000.0
     floor_db: float = -80.0
 
     def __post_init__(self) -> None:
-        super().__post_init__()
+        check_frames(self)
         check_whole(self.name, "mels", self.mels, 1, self.fft_size // 2)
         check_number(self.name, "highest_hz", self.highest_hz, 1.0, self.sample_rate_hz / 2)
         check_number(self.name, "lowest_hz", self.lowest_hz, 0.0, self.highest_hz - 1.0)
@@ -79,12 +83,12 @@ class LogMel(FrameEncoding):
         """Steps (T, mels) of mono samples (n,) at the encoding's rate."""
         bank = _bank(self).T * np.float32(self._power_scale)  # (K, mels)
         bands = np.empty((self.frame_count(len(samples)), self.mels), dtype=np.float32)
-        for rows, spectrum in spectra(samples, self.fft_size, self.hop_size):
+        for rows, spectrum in spectra(samples, hann(self.fft_size), self.hop_size):
             np.matmul(spectrum.real**2 + spectrum.imag**2, bank, out=bands[rows])
         return steps_of_power(bands, self.floor_db)
 
     def frames(self, samples: torch.Tensor) -> torch.Tensor:
-        """The steps (B, T, mels) of mono samples (B, n), by torchaudio on their device."""
+        """The steps (B, T, mels) of mono samples (B, n): see `FrameEncoding.frames`."""
         from rnnmusic.audio import transforms
 
         _bank(self)  # refuses bands without a bin
@@ -120,6 +124,19 @@ def _bank(encoding: LogMel) -> Floats:
     """Filters (mels, K); UsageError when the FFT is too short to tell the lowest bands apart."""
     import librosa
 
+    edges_hz = librosa.mel_frequencies(
+        encoding.mels + 2, fmin=encoding.lowest_hz, fmax=encoding.highest_hz
+    )
+    bins_hz = np.arange(encoding.fft_size // 2 + 1) * (encoding.sample_rate_hz / encoding.fft_size)
+    within = np.searchsorted(bins_hz, edges_hz[2:]) - np.searchsorted(
+        bins_hz, edges_hz[:-2], side="right"
+    )
+    if within.min() < 1:  # librosa would only warn
+        raise UsageError(
+            f"{encoding.mels} mel bands from {encoding.lowest_hz:g} to {encoding.highest_hz:g} Hz "
+            f"are finer than an FFT of {encoding.fft_size} samples can tell apart; "
+            "use fewer mels or a larger fft_size."
+        )
     bank: Floats = librosa.filters.mel(
         sr=encoding.sample_rate_hz,
         n_fft=encoding.fft_size,
@@ -128,10 +145,4 @@ def _bank(encoding: LogMel) -> Floats:
         fmax=encoding.highest_hz,
         norm=None,
     )
-    if not bank.any(axis=1).all():
-        raise UsageError(
-            f"{encoding.mels} mel bands from {encoding.lowest_hz:g} to {encoding.highest_hz:g} Hz "
-            f"are finer than an FFT of {encoding.fft_size} samples can tell apart; "
-            "use fewer mels or a larger fft_size."
-        )
     return bank

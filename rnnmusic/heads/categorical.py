@@ -84,5 +84,5 @@ def choose(logits: Tensor, draws: Tensor, controls: Controls) -> Tensor:
     sums = kept.cumsum(1)
     place = torch.searchsorted(sums, draws.unsqueeze(1) * sums[:, -1:], right=True)
     # A draw so close to 1 that it rounds up to the whole sum still takes the last value kept.
-    last = (kept > 0).sum(1, keepdim=True) - 1
+    last = ((kept > 0).sum(1, keepdim=True) - 1).clamp_min(0)  # 0 where all is NaN
     return ids.gather(1, place.minimum(last)).squeeze(1)

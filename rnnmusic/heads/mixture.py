@@ -8,7 +8,6 @@ from collections.abc import Sequence
 import torch
 from torch import Generator as Rng
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from rnnmusic.embeddings import Standardisation
 from rnnmusic.errors import UsageError
@@ -16,8 +15,11 @@ from rnnmusic.heads.categorical import choose
 from rnnmusic.heads.protocol import Controls, Head, normal, uniform
 
 #: Least standard deviation of a component, in units of a column's own spread: without it frames
-#: that repeat exactly, such as silence, would be worth an infinite density.
+#: that repeat exactly, such as silence, would be worth an infinite density. The largest is 1: a
+#: component as wide as all of the data says nothing, and a wider one draws noise.
 SMALLEST_SIGMA = 0.03
+# Raw spreads start here, a little below the widest.
+_FIRST_SPREAD = 3.0
 
 # Numbers of a mixture that are looked at together: a few megabytes, however long the pieces.
 _NUMBERS_AT_ONCE = 1 << 21
@@ -28,7 +30,7 @@ class GaussianMixtureHead(Head):
 
     A mixture density network (Bishop 1994) as the output of a recurrent one (Graves 2013, section
     4): `components` Gaussians with diagonal covariance, whose weights w = softmax(A h), means m
-    and standard deviations s = 0.03 + softplus(B h) the hidden units set. z = (v - mean) / scale
+    and standard deviations s = 0.03 ** sigmoid(-B h) the hidden units set. z = (v - mean) / scale
     are the columns standardised by `initialise_bias`; dividing by scale makes the density one of
     v itself, in the encoding's own units. It may exceed 1, so its nats may have either sign.
 
@@ -49,9 +51,13 @@ class GaussianMixtureHead(Head):
         self.components = components
         numbers = components * len(sizes)
         self.standardisation = Standardisation(len(sizes))
+        self.lowest: Tensor
+        self.highest: Tensor
+        self.register_buffer("lowest", torch.full((len(sizes),), -torch.inf))
+        self.register_buffer("highest", torch.full((len(sizes),), torch.inf))
         self.weights = nn.Linear(hidden_size, components)  # log w, but for a constant
         self.means = nn.Linear(hidden_size, numbers)
-        self.spreads = nn.Linear(hidden_size, numbers)  # softplus^-1 of s - SMALLEST_SIGMA
+        self.spreads = nn.Linear(hidden_size, numbers)  # how wide, from -inf to inf
 
     def log_prob(self, hidden: Tensor, value: Tensor) -> Tensor:
         """Nats of value (..., F) given hidden (..., hidden_size): shape (...)."""
@@ -68,7 +74,9 @@ class GaussianMixtureHead(Head):
 
         A component by its weight, under both controls, then each column from its Gaussian with
         the variance times the temperature (Ha and Eck 2017, equation 8); at temperature 0 it is
-        the mean of the component with the largest weight.
+        the mean of the component with the largest weight. What lies beyond all that
+        `initialise_bias` has seen of a column is moved to the edge: in decibels the tail of a
+        Gaussian is a bang.
         """
         logits, means, sigmas = self._mixture(hidden)
         # All dice are always cast: they don't depend on the controls.
@@ -78,15 +86,18 @@ class GaussianMixtureHead(Head):
         rows = torch.arange(len(hidden), device=hidden.device)
         spread = math.sqrt(controls.temperature) * sigmas[rows, chosen]
         standard = means[rows, chosen] + spread * noise
-        return self.standardisation.inverse(standard).to(hidden.dtype)
+        value = self.standardisation.inverse(standard)
+        return value.clamp(self.lowest, self.highest).to(hidden.dtype)
 
     @torch.no_grad()
     def initialise_bias(self, steps: Tensor) -> None:
-        """Start from the mean and the spread of each column in steps (N, F)."""
+        """Start from the mean, the spread and the range of each column in steps (N, F)."""
         self.standardisation.fit(steps)
+        self.lowest.copy_(steps.amin(0))
+        self.highest.copy_(steps.amax(0))
         nn.init.zeros_(self.weights.bias)
         nn.init.zeros_(self.means.bias)
-        nn.init.constant_(self.spreads.bias, math.log(math.expm1(1.0 - SMALLEST_SIGMA)))
+        nn.init.constant_(self.spreads.bias, _FIRST_SPREAD)
 
     def _standard_log_prob(self, frames: Tensor, standard: Tensor) -> Tensor:
         """Nats (N,) of standardised values (N, F)."""
@@ -103,9 +114,7 @@ class GaussianMixtureHead(Head):
         """
         dtype = self.standardisation.mean.dtype
         shape = (len(frames), self.components, len(self.sizes))
-        sigmas = SMALLEST_SIGMA + F.softplus(self.spreads(frames).to(dtype))
-        return (
-            self.weights(frames).to(dtype),
-            self.means(frames).to(dtype).view(shape),
-            (sigmas.view(shape)),
-        )
+        logits, means = self.weights(frames).to(dtype), self.means(frames).to(dtype)
+        narrowness = torch.sigmoid(-self.spreads(frames).to(dtype))  # 0 to 1
+        sigmas = torch.exp(math.log(SMALLEST_SIGMA) * narrowness)
+        return logits, means.view(shape), sigmas.view(shape)

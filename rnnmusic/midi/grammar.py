@@ -8,6 +8,7 @@ NAME, END, TEMPO, METRE, KEY = 0x03, 0x2F, 0x51, 0x58, 0x59
 
 LONGEST_NUMBER = 4  # bytes, by the standard
 LONGEST_INT64 = 9  # bytes of 7 bits
+LONGEST_WAIT = (1 << 35) - 1  # ticks to believe in: half a year at least, what five bytes say
 
 _AHEAD = 4  # events that must be right after a fault: chance makes so many of 1 text in 10,000
 
@@ -37,9 +38,12 @@ def grade_events(data: bytes, at: int, stop: int, status: int) -> int:
     for event in range(_AHEAD):
         if at == stop and event > 1:
             return grade
-        delta, at = read_number(data, at, stop, LONGEST_NUMBER)
-        if delta < 0 or at >= stop:
+        begin = at
+        delta, at = read_number(data, at, stop, LONGEST_INT64)
+        if delta < 0 or delta > LONGEST_WAIT or at >= stop:
             return 0
+        if at - begin > LONGEST_NUMBER:
+            grade = 1
         byte = int(data[at])
         if byte >= 0xF0:
             kind = -1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import mmap
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -15,16 +16,17 @@ from rnnmusic.midi import repairs, scan
 from rnnmusic.midi import state as s
 from rnnmusic.midi.container import Bytes, Container, decode_text
 from rnnmusic.midi.limits import LimitError, Limits
+from rnnmusic.midi.sequences import lay_end_to_end
 from rnnmusic.midi.state import State, Trouble
 from rnnmusic.midi.tables import Parts, Rows, Tables
 from rnnmusic.score import TEMPO, Score, Table, Track, sort_notes, table
-from rnnmusic.score.assembly import MalformedError, end_to_end
+from rnnmusic.score.assembly import MalformedError
 from rnnmusic.score.messages import DRUM_CHANNEL
 
-# As many bytes take plain Python 25 ms.
+# As many bytes take plain Python a third of a second, half of what loading machine code takes.
 SCAN = Kernel(
     scan.scan,
-    patience=1 << 17,
+    patience=1 << 20,
     example=lambda: (
         _viewed(b""),
         np.empty(0, dtype=s.CHUNK),
@@ -39,6 +41,7 @@ _PROGRAMS = 128
 _WINDOW = 1 << 22  # bytes of a mapped file to have in memory at once; a multiple of any page
 _PATIENCE = 1 << 15  # positions to try after faults before Python leaves that to machine code
 _MOST_WORK = 1 << 10  # positions to try per byte of a file: no file takes so many
+_WORK_PER_TRACK = 100  # bytes that take as long
 _NO_BYTES = np.frombuffer(b"\0", dtype=np.uint8)[:0]
 
 
@@ -80,9 +83,15 @@ def read_tracks(
     data = container.data
     chunks = np.zeros(len(container.chunks), dtype=s.CHUNK)
     chunks["begin"], chunks["end"] = np.array(container.chunks).T
-    tables = Tables.for_bytes(len(data), limits.max_notes)
-    state = State.fresh(forgiving=forgiving, latest_tick=limits.max_ticks, patience=_PATIENCE)
-    trouble = _scanned(data, chunks, tables, state, kernel)
+    # A damaged file is read a second time, running status suspected of being something else.
+    for wary in (False, True):
+        tables = Tables.for_bytes(len(data), limits.max_notes)
+        state = State.fresh(
+            forgiving=forgiving, latest_tick=limits.max_ticks, patience=_PATIENCE, wary=wary
+        )
+        trouble = _scanned(data, chunks, tables, state, kernel)
+        if not state.has_faults:
+            break
     if trouble.what == s.TOO_LATE:
         raise LimitError(f"it goes on beyond tick {limits.max_ticks}, which is the limit")
     if trouble.what == s.TOO_MANY:
@@ -90,14 +99,14 @@ def read_tracks(
     if trouble.what != s.FINE:
         clause = _complaint(trouble, data, begin=container.chunks[trouble.track][0])
         raise MalformedError(f"in track {trouble.track + 1} {clause}")
-    rows = [_Chunk(Rows(*row[2:8]), *row[8:]) for row in chunks.tolist()]
-    tables.shrink(rows[-1].filled)
-
-    cutter = _Cutter(container, tables, _text(data, rows[0].title_at, rows[0].title_size))
+    tables.shrink(Rows(*(int(chunks[name][-1]) for name in Rows._fields)))
     if container.format == 2:
-        score = end_to_end([cutter.score([row]) for row in rows])
-    else:
-        score = cutter.score(rows)
+        tables, chunks = lay_end_to_end(
+            tables, chunks, container.ticks_per_quarter, limits.max_ticks
+        )
+    rows = [_Chunk(Rows(*row[2:8]), *row[8:]) for row in chunks.tolist()]
+    title = _text(data, rows[0].title_at, rows[0].title_size)
+    score = _Cutter(container, tables, title).score(rows)
     if limits.max_seconds < math.inf:
         limits.check_seconds(score.duration_s)
     return Reading(score, repairs.of_scan(state.repairs, has_early_end=has_early_end))
@@ -107,7 +116,7 @@ def _scanned(
     data: Bytes, chunks: Table, tables: Tables, state: State, kernel: Kernel[..., Trouble]
 ) -> Trouble:
     """Run the scan to its end or to trouble; what is read of a mapped file is let go of."""
-    work, freed = len(data), 0
+    work, freed = len(data) + _WORK_PER_TRACK * len(chunks), 0
     while True:
         function = kernel.for_work(work)
         # Python is quicker with bytes, a compiled function takes one type only.
@@ -139,19 +148,17 @@ class _Cutter:
         self._done = Rows(0, 0, 0, 0, 0, 0)
 
     def score(self, chunks: list[_Chunk]) -> Score:
-        """Score of tracks that play together."""
-        before = self._done
+        """Score of all of a file's tracks."""
         tracks = [track for chunk in chunks for track in self._tracks(chunk)]
-        done = self._done
-        tempos = _by_tick(self._tables.tempos[before.tempos : done.tempos])
+        tempos = _by_tick(self._tables.tempos)
         if self._container.tempo is not None:  # SMPTE frames, which no tempo moves
             tempos = table(TEMPO, [(0, self._container.tempo)])
         return Score(
             ticks_per_quarter=self._container.ticks_per_quarter,
             tracks=tuple(tracks),
             tempos=tempos,
-            metres=_by_tick(self._tables.metres[before.metres : done.metres]),
-            keys=_by_tick(self._tables.keys[before.keys : done.keys]),
+            metres=_by_tick(self._tables.metres),
+            keys=_by_tick(self._tables.keys),
             name=self._title,
         )
 
@@ -200,8 +207,9 @@ def _track(
 def _split(events: Table, part: Parts, numbers: Parts) -> list[Table]:
     """The events of each of these parts, in their order."""
     order = np.argsort(part, kind="stable")
-    cuts = np.searchsorted(part, numbers[1:], sorter=order)
-    return np.split(events[order], cuts)
+    ordered = events[order]
+    cuts = [0, *np.searchsorted(part, numbers[1:], sorter=order).tolist(), len(events)]
+    return [ordered[begin:end] for begin, end in pairwise(cuts)]
 
 
 def _by_tick(events: Table) -> Table:

@@ -10,6 +10,8 @@ from __future__ import annotations
 from rnnmusic.midi import state as s
 from rnnmusic.midi.grammar import (
     LONGEST_INT64,
+    LONGEST_NUMBER,
+    LONGEST_WAIT,
     data_width,
     find_event,
     grade_events,
@@ -23,28 +25,35 @@ _LONGEST_NOISE = 64  # bytes of a number that isn't one
 
 
 def recover(data: bytes, stop: int, what: int, at: int, state: s.State) -> int:
-    """Set the cursor to where the track goes on after a fault; returns how many bytes were tried."""
+    """Set the cursor to where the track goes on after a fault; returns how much that took."""
     cursor, repairs = state.cursor, state.repairs
     event_at, status, tick = int(cursor[s.EVENT_AT]), int(cursor[s.STATUS]), int(cursor[s.TICK])
+    if what == s.ASTRAY:
+        to = event_at - 1
+        if data[to - 1] >= 0x80 and grade_events(data, to - 1, stop, 0) == 2:
+            to -= 1
+        cursor[s.TICK] = tick - int(cursor[s.DELTA])
+        _skip(cursor, repairs, to, to, 0, s.LOST)
+        return _NEAR
     if what >= s.SHORT_META:
-        size, payload = read_number(data, at + 1, stop, LONGEST_INT64)
+        size, payload = read_number(data, at + 1, stop, LONGEST_NUMBER)
         if _goes_on(data, payload + size, stop, status):
             cursor[s.AT] = payload + size
             note(repairs, what, cursor, 0)
-            return 1
+            return _NEAR
     elif what == s.NO_STATUS:
         old = int(cursor[s.OLD_STATUS])
         if old and grade_events(data, event_at, stop, old):
             cursor[s.STATUS] = old
             _again(cursor)
             note(repairs, s.LENT_STATUS, cursor, 0)
-            return 1
+            return _NEAR
     elif what == s.BAD_STATUS:
         after = system_end(data, at, stop)
         if _goes_on(data, after, stop, status):
             cursor[s.AT] = after
             note(repairs, s.SYSTEM, cursor, 0)
-            return 1
+            return _NEAR
     elif what == s.BAD_VALUE:
         after = at + data_width(status)
         grade = grade_events(data, after, stop, status)
@@ -54,18 +63,24 @@ def recover(data: bytes, stop: int, what: int, at: int, state: s.State) -> int:
                 grade = 0
         if grade or after == stop:
             if data[at] < 0x80:
-                cursor[s.CLIP_AT] = at
+                cursor[s.PASS_AT] = at
                 _again(cursor)
                 note(repairs, s.CLIPPED, cursor, 0)
             else:
                 _skip(cursor, repairs, event_at, after, status, s.LOST)
             return _NEAR
     elif what == s.LONG_NUMBER and at == event_at:
-        # Its last byte, a delta of little, keeps what follows without a wait of centuries.
         last = at
         while last < stop and data[last] >= 0x80 and last - at < _LONGEST_NOISE:
             last += 1
+        # Its last byte is a delta of its own, if only a short one.
         if grade_events(data, last, stop, status):
+            wait, _ = read_number(data, at, stop, LONGEST_INT64)
+            if 0 <= wait <= min(LONGEST_WAIT, int(cursor[s.LATEST]) - tick):
+                cursor[s.PASS_AT] = at
+                _again(cursor)
+                note(repairs, s.LONG_READ, cursor, 0)
+                return _NEAR
             _skip(cursor, repairs, event_at, last, status, s.LOST)
             return _NEAR
     # What precedes may have swallowed good events, its size being wrong.

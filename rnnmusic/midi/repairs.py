@@ -6,7 +6,7 @@ from rnnmusic.midi import state as s
 
 
 def of_scan(repairs: s.Longs, *, has_early_end: bool) -> list[str]:
-    """Clauses for what a forgiving scan repaired; has_early_end: that of the file is told already."""
+    """Clauses for what a forgiving scan repaired; has_early_end: that the file has is told."""
     clauses = []
     for kind, (count, track, tick, byte_count) in enumerate(repairs.tolist()):
         if kind == s.NO_END:
@@ -31,7 +31,8 @@ def _clause(kind: int, count: int, track: int, tick: int, byte_count: int) -> st
             one, many = "tempo, metre or key too short", "tempos, metres or keys too short"
             return _left_out(count, one, f"{count} {many}", first)
         case s.LOST:
-            lost = f"{plural(count, 'damaged place')} ({bytes_of(byte_count)})"
+            lost = plural(count, "damaged place")
+            lost += f" ({bytes_of(byte_count)})" if byte_count else ""
             return _left_out(count, lost, lost, first)
         case s.CUT:
             if count == 1:

@@ -7,7 +7,7 @@ from rnnmusic.midi.grammar import METRE, TEMPO
 from rnnmusic.midi.tables import Parts, Tables
 from rnnmusic.score import Table
 
-_SHIFTS_PER_NOTE = 8  # of sorting by insertion, on average, before it is left to a real sort
+_SHIFTS_PER_NOTE = 2  # of sorting by insertion, on average, before it is left to a real sort
 
 
 def take_meta(

@@ -68,7 +68,7 @@ def open_shell(data: Bytes, limits: Limits) -> Shell:
 
 
 def _song(data: Bytes, repairs: list[str]) -> tuple[int, int]:
-    """Where the header (or without one the first track) begins and where the file's last track ends.
+    """Where the header, or without one the first track, begins and what may be tracks ends.
 
     Of several files in one, the first that has a track.
     """
@@ -130,11 +130,12 @@ def _tracks(
     """Where the events of each track may begin and end, and whether the last lacks bytes."""
     chunks: list[tuple[int, int]] = []
     wrong: list[int] = []
-    between = junk = 0
+    between = junk = misnamed = 0
     has_early_end = False
     while at + 8 <= stop:
         limits.check_tracks(len(chunks) + 1)
         begin, size = at + 8, number_at(data, at + 4, 4)
+        misnamed += data[at : at + 4] != b"MTrk"
         end = _end_of_track(data, begin, size, stop)
         missing = begin + size - end
         if 0 < missing <= limits.max_bytes and end == stop and data.rfind(_END, begin, end) < 0:
@@ -154,6 +155,8 @@ def _tracks(
             if one
             else f"the lengths of {len(wrong)} tracks are wrong"
         )
+    if misnamed:
+        repairs.append(f"{plural(misnamed, 'track')} not called MTrk")
     if between:
         repairs.append(f"{bytes_of(between)} between tracks left out")
     if behind:
@@ -178,13 +181,22 @@ def _end_of_track(data: Bytes, begin: int, size: int, stop: int) -> int:
 
 def _next_track(data: Bytes, at: int, stop: int) -> tuple[int, int]:
     """Where the next track begins, else `stop`, and how many bytes before it are in no chunk."""
-    while at < stop and data[at : at + 4] != b"MTrk":
+    while at < stop and not _is_track(data, at, stop):
         end = _foreign_end(data, at, stop)
         if end == at:
             following = data.find(b"MTrk", at, stop)
             return (following, following - at) if following >= 0 else (stop, stop - at)
         at = end
     return at, 0
+
+
+def _is_track(data: Bytes, at: int, stop: int) -> bool:
+    """Whether a track begins here, if under a damaged name."""
+    if data[at : at + 4] == b"MTrk":
+        return True
+    end = at + 8 + number_at(data, at + 4, 4)
+    has_end = at + 12 <= end <= stop and data[end - 3 : end] == _END
+    return has_end and (end == stop or data[end : end + 4] == b"MTrk")
 
 
 def _foreign_end(data: Bytes, at: int, stop: int) -> int:

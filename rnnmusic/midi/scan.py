@@ -9,7 +9,17 @@ from __future__ import annotations
 
 from rnnmusic.midi import grammar, recovery, rows
 from rnnmusic.midi import state as s
-from rnnmusic.midi.grammar import END, KEY, METRE, NAME, TEMPO, read_number
+from rnnmusic.midi.grammar import (
+    END,
+    KEY,
+    LONGEST_INT64,
+    LONGEST_NUMBER,
+    METRE,
+    NAME,
+    TEMPO,
+    grade_events,
+    read_number,
+)
 from rnnmusic.midi.recovery import note, recover
 from rnnmusic.midi.rows import adopt, sort_rows, take_meta
 from rnnmusic.midi.state import State, Trouble
@@ -88,8 +98,7 @@ def _scan_track(
     parts, last_part = int(cursor[s.PARTS]), int(cursor[s.PART])
     sounding, waits = int(cursor[s.SOUNDING]), int(cursor[s.WAITS])
     only_metas, doubtful = int(cursor[s.ONLY_METAS]), int(cursor[s.DOUBTFUL])
-    longest = grammar.LONGEST_INT64 if cursor[s.IS_FORGIVING] else grammar.LONGEST_NUMBER
-    latest = int(cursor[s.LATEST])
+    latest, wary = int(cursor[s.LATEST]), int(cursor[s.IS_WARY])
     stop = int(chunks["end"][track])
     pause = min(pause, stop)
     most_notes = len(note_start)
@@ -101,16 +110,14 @@ def _scan_track(
         if delta < 0x80:
             at += 1
         else:
+            longest = LONGEST_INT64 if at == cursor[s.PASS_AT] else LONGEST_NUMBER
             delta, at = read_number(data, at, stop, longest)
             if delta < 0:
                 what, delta = -delta, 0
                 break
             if delta > latest - tick:
-                long = at - event_at > grammar.LONGEST_NUMBER
-                what, at, delta = s.LONG_NUMBER if long else s.TOO_LATE, event_at, 0
+                what, at, delta = s.TOO_LATE, event_at, 0
                 break
-            if at - event_at > grammar.LONGEST_NUMBER:
-                note(state.repairs, s.LONG_READ, cursor, 0)
         tick += delta
         if at >= stop:
             what = s.BROKEN
@@ -132,7 +139,7 @@ def _scan_track(
                 if status:
                     cursor[s.OLD_STATUS] = status
                 status, only_metas = 0, 0
-            size, at = read_number(data, at + 1, stop, longest)
+            size, at = read_number(data, at + 1, stop, LONGEST_NUMBER)
             if size < 0:
                 what = -size
                 break
@@ -147,7 +154,7 @@ def _scan_track(
                 cursor[s.NAME_AT], cursor[s.NAME_SIZE] = at, size
                 if only_metas:
                     cursor[s.TITLE_AT], cursor[s.TITLE_SIZE] = at, size
-            elif kind == TEMPO or kind == METRE or kind == KEY:
+            elif kind in (TEMPO, METRE, KEY):
                 what = take_meta(data, at, size, kind, tick, tables, state.metas)
                 if what != s.FINE:
                     at = kind_at
@@ -162,6 +169,15 @@ def _scan_track(
         elif status == 0:
             what = s.NO_STATUS
             break
+        elif (
+            # A byte too far, a status looks like a delta and all goes on, as nonsense.
+            wary
+            and at - event_at == 2
+            and playing[int(data[event_at]) & 15] >= 0
+            and grade_events(data, event_at - 1, stop, 0) == 2
+        ):
+            what = s.ASTRAY
+            break
         only_metas = 0
         kind, channel = status & 0xF0, status & 0x0F
         width = 1 if kind == 0xC0 or kind == 0xD0 else 2
@@ -170,7 +186,7 @@ def _scan_track(
             break
         data1, data2 = int(data[at]), int(data[at + width - 1])
         if data1 | data2 > 127:
-            if at != cursor[s.CLIP_AT]:
+            if at != cursor[s.PASS_AT]:
                 what = s.BAD_VALUE
                 break
             data2 = 127

@@ -25,28 +25,30 @@ NOBODY = -1
 # What stops a scan: nothing, a part of the way done, a limit, or what is wrong with a track.
 FINE, PAUSED, TOO_LATE, TOO_MANY = range(4)
 BAD_NUMBER, LONG_NUMBER, BROKEN, BAD_STATUS, NO_STATUS, BAD_VALUE = range(4, 10)
-SHORT_META, BAD_TEMPO, BAD_METRE, BAD_KEY = range(10, 14)
+SHORT_META, BAD_TEMPO, BAD_METRE, BAD_KEY, ASTRAY = range(10, 15)
 
 # What a forgiving scan found besides, and what it made of the faults: rows of `State.repairs`.
 # Bad metas are counted under their own number.
-LOST, CUT, CLIPPED, LENT_STATUS, SYSTEM = range(14, 19)
-NO_END, AFTER_END, HANGING, LONG_READ = range(19, 23)
-KINDS = 23
+LOST, CUT, CLIPPED, LENT_STATUS, SYSTEM, LONG_READ = range(15, 21)
+NO_END, AFTER_END, HANGING = range(21, 24)
+KINDS = 24
 COUNT, TRACK_OF_FIRST, TICK_OF_FIRST, BYTES = range(4)  # columns of `State.repairs`
 
-# Fields of `State.cursor`. First, how to go about it, set before the scan:
-IS_FORGIVING, LATEST, PATIENCE = range(3)  # LATEST: the limit in ticks; PATIENCE: look-aheads left
+# Fields of `State.cursor`. First, how to go about it, set before the scan: whether to go on after
+# faults, the limit in ticks, how much to look ahead, and whether to suspect running status,
+IS_FORGIVING, LATEST, PATIENCE, IS_WARY = range(4)
 # where it is in which track,
-TRACK, AT, TICK, STATUS, OLD_STATUS = range(3, 8)  # OLD_STATUS: before a system exclusive message
+TRACK, AT, TICK, STATUS, OLD_STATUS = range(4, 9)  # OLD_STATUS: before a system exclusive message
 # of the event at hand, its position (of its delta time) and that delta,
-EVENT_AT, DELTA = range(8, 10)
+EVENT_AT, DELTA = range(9, 11)
 # what the track has had so far: rows, parts, notes that sound, channels on which events wait,
-NOTES, CONTROLS, BENDS, PARTS, PART, SOUNDING, WAITS, ONLY_METAS = range(10, 18)
-FIRST_NOTE, HAS_ENDED, NAME_AT, NAME_SIZE, TITLE_AT, TITLE_SIZE = range(18, 24)
-# and what recovery needs: the last meta or system exclusive event, the place of values to clip,
-# and the note row before which bytes were lost: who sounded then may have missed its end.
-LONG_AT, LONG_END, CLIP_AT, DOUBTFUL = range(24, 28)
-FIELDS = 28
+NOTES, CONTROLS, BENDS, PARTS, PART, SOUNDING, WAITS, ONLY_METAS = range(11, 19)
+FIRST_NOTE, HAS_ENDED, NAME_AT, NAME_SIZE, TITLE_AT, TITLE_SIZE = range(19, 25)
+# and what recovery needs: the last meta or system exclusive event, where a number or a value that
+# is too large may pass, and the note row before which bytes were lost: who sounded then may have
+# missed its end.
+LONG_AT, LONG_END, PASS_AT, DOUBTFUL = range(25, 29)
+FIELDS = 29
 
 
 class State(NamedTuple):
@@ -66,7 +68,9 @@ class State(NamedTuple):
     repairs: Longs  # (KINDS, 4)
 
     @classmethod
-    def fresh(cls, *, forgiving: bool, latest_tick: int, patience: int) -> State:
+    def fresh(
+        cls, *, forgiving: bool, latest_tick: int, patience: int, wary: bool = False
+    ) -> State:
         """State before the first track."""
         state = cls(
             np.zeros(16, dtype=np.int64),
@@ -80,9 +84,14 @@ class State(NamedTuple):
             np.zeros(FIELDS, dtype=np.int64),
             np.zeros((KINDS, 4), dtype=np.int64),
         )
-        state.cursor[[IS_FORGIVING, LATEST, PATIENCE]] = forgiving, latest_tick, patience
+        state.cursor[:TRACK] = forgiving, latest_tick, patience, wary
         state.cursor[TRACK] = NOBODY
         return state
+
+    @property
+    def has_faults(self) -> bool:
+        """Whether any event was wrong."""
+        return bool(self.repairs[:NO_END, COUNT].any())
 
 
 class Trouble(NamedTuple):

@@ -42,7 +42,7 @@ def generate_audio(
     encoding = audio_encoding(generator.encoding)
     sampler = Sampler(generator, seed=seed, controls=controls)
     heard = np.empty((0, len(encoding.sizes)), dtype=encoding.dtype)
-    sample_count = round(seconds * encoding.sample_rate_hz)
+    sample_count = max(1, round(seconds * encoding.sample_rate_hz))
     if prime is not None:
         primed = encoding.encode(prime)
         heard = primed.steps

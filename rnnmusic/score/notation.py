@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rnnmusic.errors import InputError
 from rnnmusic.score.model import KEY, METRE, NOTE, TEMPO, Score, Track, sort_notes, table
+from rnnmusic.score.repeats import unfolded
 
 if TYPE_CHECKING:
     import music21
@@ -71,7 +72,7 @@ def from_music21(stream: music21.stream.Stream[Any], *, name: str = "") -> Score
             "Reading notation needs music21, which isn't installed; "
             "run `pip install rnnmusic[scores]`."
         ) from None
-    stream = _sounding(_unfolded(stream, m21), m21)
+    stream = _sounding(unfolded(stream, m21), m21)
     parts: list[Any] = list(stream.getElementsByClass(m21.stream.Part)) or [stream]
     flats = [part.flatten() for part in parts]
     notes = [_notes(flat, m21) for flat in flats]
@@ -101,20 +102,6 @@ def from_music21(stream: music21.stream.Stream[Any], *, name: str = "") -> Score
         keys=table(KEY, [(tick_of_sign(at), sharps, minor) for at, sharps, minor in keys]),
         name=name or _title(stream),
     )
-
-
-def _unfolded(stream: Any, m21: Any) -> Any:
-    """The stream with its repeats played out, or itself when its marks contradict each other."""
-    marks = stream.recurse().getElementsByClass(m21.repeat.RepeatMark)
-    if not marks:
-        return stream
-    try:
-        unfolded = stream.expandRepeats()
-    except (m21.exceptions21.Music21Exception, AttributeError, IndexError, TypeError):
-        return stream
-    lengths = {part.highestTime for part in unfolded.getElementsByClass(m21.stream.Part)}
-    # Marks in some parts only would pull the parts asunder.
-    return unfolded if len(lengths) <= 1 else stream
 
 
 def _sounding(stream: Any, m21: Any) -> Any:

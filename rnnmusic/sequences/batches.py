@@ -60,7 +60,7 @@ class SequenceBatch(NamedTuple, Generic[Content]):
         Each stretch from one reset to the next is a sequence of its own. Stretches come in the
         same order whatever is packed: `gru(batch.packed(x))[0].data` and `batch.packed(y).data`
         belong together step by step. UsageError where a row goes on from the batch before, as its
-        state would be lost.
+        state would be lost, and for a shard's batch of nothing but padding.
         """
         from torch.nn.utils.rnn import pack_sequence
 
@@ -76,6 +76,8 @@ class SequenceBatch(NamedTuple, Generic[Content]):
                     )
             stops = [*starts[1:], length]
             stretches += [values[b, i:j] for i, j in zip(starts, stops, strict=False)]
+        if not stretches:
+            raise UsageError("This batch is all padding: its shard has no row in it; skip it.")
         return pack_sequence(stretches, enforce_sorted=False)
 
 

@@ -83,6 +83,8 @@ class Batches(ABC, Generic[B]):
 
     def planned(self, n: int, start: int = 0) -> Epoch[B]:
         """Epoch n from batch `start` on, as a data set of whole batches."""
+        if start < 0:
+            raise UsageError(f"An epoch can't start at batch {start}; batches count from 0.")
         rng = self._rng(n)
         plan = self._plan(rng)
         source = self.source.for_epoch(rng)

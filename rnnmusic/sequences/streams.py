@@ -42,7 +42,7 @@ class Separate(Stream):
     """Sequences that are arrays of their own, (T, *shape) each."""
 
     def __init__(self, arrays: Sequence[ArrayLike]) -> None:
-        self._arrays = [np.asarray(array) for array in arrays]
+        self._arrays = [_array(i, given) for i, given in enumerate(arrays)]
         if not self._arrays:
             raise InputError("There are no sequences; give at least one array of shape (T, ...).")
         shape = self._arrays[0].shape[1:]
@@ -171,10 +171,19 @@ def checked_lengths(lengths: ArrayLike) -> Ints:
 
 
 def numeric(dtype: np.dtype[Any]) -> np.dtype[Any]:
-    """The type in this machine's byte order; InputError unless it is of numbers or booleans."""
-    if dtype.kind not in "biufc":
-        raise InputError(f"Steps are of type {dtype}; give arrays of numbers or booleans.")
+    """The type in this machine's byte order; InputError for one that tensors don't have."""
+    if dtype.kind not in "biufc" or dtype.itemsize > 8 * (1 + (dtype.kind == "c")):
+        raise InputError(
+            f"Steps are of type {dtype}; give arrays of booleans or of numbers of at most 64 bits."
+        )
     return dtype.newbyteorder("=")
+
+
+def _array(i: int, given: ArrayLike) -> Array:
+    try:
+        return np.asarray(given)
+    except (ValueError, TypeError, RuntimeError) as error:
+        raise InputError(f"Sequence {i} can't be read as an array: {error}.") from error
 
 
 def _wanted(shape: tuple[int, ...]) -> str:

@@ -48,11 +48,12 @@ def make_batches(
     ).shard(rank, world)
 
 
-def some_steps(pieces: Pieces) -> Tensor:
+def some_steps(pieces: Pieces, encoding: Encoding) -> Tensor:
     """Steps (N, F) of the first pieces, for the generator to measure: int64, or float32 where
-    columns are real-valued, of which there are evenly many from all over those pieces."""
+    columns are real-valued. Of sound, which is long, as many as are needed from all over them."""
     some = pieces[:MARGINAL_PIECES]
-    if not np.issubdtype(some[0].steps.dtype, np.floating):
-        return torch.from_numpy(np.concatenate([p.steps for p in some]).astype(np.int64))
-    stride = -(-int(some.lengths.sum()) // MARGINAL_FRAMES)
-    return torch.from_numpy(np.concatenate([p.steps[::stride] for p in some]).astype(np.float32))
+    stride = 1
+    if isinstance(encoding, AudioEncoding):
+        stride = -(-int(some.lengths.sum()) // MARGINAL_FRAMES)
+    steps = np.concatenate([piece.steps[::stride] for piece in some])
+    return torch.from_numpy(steps.astype(np.float32 if encoding.is_real else np.int64))

@@ -105,7 +105,7 @@ class _Run:
         config = GeneratorConfig(corpus.encoding, recipe.model, recipe.head)
         self.recipe = replace(recipe, head=config.head)  # the head has its name by now
         self.generator = build(config, seed=self.training.seed)
-        self.generator.fit_marginals(some_steps(train_pieces))
+        self.generator.fit_marginals(some_steps(train_pieces, corpus.encoding))
         optimizer = torch.optim.AdamW(
             self.generator.parameters(),
             lr=self.training.learning_rate,

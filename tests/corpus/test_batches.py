@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+import hashlib
+import pickle
 from collections import Counter
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -10,12 +14,14 @@ from hypothesis import strategies as st
 
 from rnnmusic.corpus.batches import Batch, CarriedStreams, WholePieces, in_order
 from rnnmusic.corpus.pieces import Piece, Pieces
+from rnnmusic.encodings.protocol import REAL, Encoding
 from rnnmusic.errors import InputError, UsageError
 
 from .helpers import ROLL, number_of, numbered, some_lengths
 
 small = st.integers(1, 6)
 Batcher = WholePieces | CarriedStreams
+GOLDEN = "c5c6729fff0559022c08788e7f3f36869fc9b85413e49ccaab7f45b562f39235"
 
 
 def frames_of(batches: list[Batch]) -> Counter[int]:
@@ -179,6 +185,82 @@ def test_the_clock_comes_along() -> None:
     clock = np.arange(12, dtype=np.uint8).reshape(6, 2) % 2
     batch = next(WholePieces([Piece("a", steps, clock)], metrical, 1, seed=0).epoch(0))
     assert np.array_equal(batch.clock[0].numpy(), clock)
+
+
+@dataclass(frozen=True)
+class Frames(Encoding):
+    """Frames of three real numbers, of no particular meaning."""
+
+    name: ClassVar[str] = "frames"
+    sizes: ClassVar[tuple[int, ...]] = (REAL, REAL, REAL)  # type: ignore[misc]
+    dtype: ClassVar[np.dtype[Any]] = np.dtype("<f4")  # type: ignore[misc]
+
+
+@given(some_lengths, small, st.integers(1, 30))
+def test_real_numbers_stay_as_they_are(lengths: list[int], size: int, chunk: int) -> None:
+    steps = np.random.default_rng(0).normal(size=(sum(lengths), 3)).astype(np.float32)
+    clock = np.zeros((len(steps), 0), dtype=np.uint8)
+    offsets = np.cumsum([0, *lengths[:-1]])
+    pieces = Pieces(steps, clock, ["x"] * len(lengths), offsets, np.array(lengths))
+    after = {(0.0, 0.0, 0.0): steps[offsets].tolist()}  # silence comes before every piece
+    for offset, length in zip(offsets, lengths, strict=True):
+        for a, b in zip(
+            *(steps[offset + i : offset + length + i - 1] for i in (0, 1)), strict=True
+        ):
+            after[tuple(a.tolist())] = [b.tolist()]
+    for batches in (
+        WholePieces(pieces, Frames(), size, seed=0, max_length=chunk),
+        CarriedStreams(pieces, Frames(), size, chunk, seed=0),
+    ):
+        seen = []
+        for batch in batches.epoch(0):
+            assert batch.inputs.dtype == batch.targets.dtype == torch.float32
+            assert not batch.targets[~batch.mask].any()
+            assert not batch.inputs[~batch.mask].any()
+            found = batch.inputs[batch.mask].tolist(), batch.targets[batch.mask].tolist()
+            for before, target in zip(*found, strict=True):
+                assert target in after[tuple(before)]
+            seen += found[1]
+        assert sorted(seen) == sorted(steps.tolist())
+
+
+def test_a_seed_gives_the_batches_it_always_gave() -> None:
+    """What a run is resumed with is what it was begun with, also by an older rnnmusic."""
+    digest = hashlib.sha256()
+    for batches in batchers([7, 40, 3, 12, 12, 25, 1, 9], 3, 10, transpose=2):
+        for batch in batches.epoch(5):
+            for tensor in batch:
+                if tensor is not None:
+                    digest.update(str((tensor.shape, tensor.dtype)).encode())
+                    digest.update(tensor.numpy().tobytes())
+    assert digest.hexdigest() == GOLDEN
+
+
+def test_a_chunk_of_a_long_piece_unpacks_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = np.packbits(numbered([5000])[0].steps, axis=1)
+    clock = np.zeros((5000, 0), dtype=np.uint8)
+    lengths = np.array([5000])
+    pieces = Pieces(rows, clock, ["long"], np.zeros_like(lengths), lengths, bits=24)
+    unpacked = []
+    unpackbits = np.unpackbits
+
+    def counting(rows: Any, **how: Any) -> Any:
+        unpacked.append(len(rows))
+        return unpackbits(rows, **how)
+
+    monkeypatch.setattr(np, "unpackbits", counting)
+    batches = list(CarriedStreams(pieces, ROLL, 1, 16, seed=0).epoch(0))
+    assert max(unpacked) == 17  # a chunk and the step before it
+    assert frames_of(batches) == Counter(range(1, 5001))
+
+
+@given(some_lengths, small, st.integers(1, 30))
+def test_epochs_go_to_workers_as_they_are(lengths: list[int], size: int, chunk: int) -> None:
+    for batches in batchers(lengths, size, chunk, transpose=2):
+        epoch = batches.planned(1)
+        sent = pickle.loads(pickle.dumps(epoch))
+        assert all(map(equal, sent, batches.epoch(1)))
+        assert len(sent) == batches.batches_per_epoch(1)
 
 
 def test_batches_move_between_devices() -> None:

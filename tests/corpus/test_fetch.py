@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rnnmusic.corpus import archives, downloads
+from rnnmusic.corpus import archives, downloads, split_files
 from rnnmusic.corpus.fetch import fetch
 from rnnmusic.corpus.manifests import Archive, Licence, Manifest
 from rnnmusic.errors import DeviceError, InputError, RnnMusicError, UsageError
@@ -265,6 +265,16 @@ def test_an_archive_put_there_by_hand(tmp_path: Path) -> None:
     (other / "tunes.zip").write_bytes(CONTENT[:-1])
     assert "delete it" in refused(manifest, other)
     assert (other / "tunes.zip").is_file()  # a person's file is theirs to delete
+
+
+def test_folders_that_tell_the_split_become_a_table(tmp_path: Path) -> None:
+    files = {f"Tunes/{split}/{i}.mid": b"x" for i, split in enumerate(("train", "valid", "test"))}
+    with serving(zipped({**files, "Tunes/README": b"x"})) as site:
+        get(replace(corpus(site.address), split="folders"), tmp_path)
+    splits = split_files.read(tmp_path / "tunes.splits.csv")
+    assert splits.names == ("Tunes/test/2.mid", "Tunes/train/0.mid", "Tunes/valid/1.mid")
+    # However far down the build begins.
+    assert splits.split_of("Tunes/valid/1.mid") == splits.split_of("valid/1.mid") == "valid"
 
 
 def test_a_hostile_archive_leaves_nothing(tmp_path: Path) -> None:

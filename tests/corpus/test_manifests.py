@@ -21,7 +21,7 @@ hours = 1
 format = "MIDI"
 homepage = "https://example.org"
 citation = "Someone (2020)."
-split = "by a hash"
+split = "hash"
 build = "rnnmusic corpus build {folder} -o store"
 
 [licence]
@@ -95,6 +95,7 @@ def test_a_manifest_is_read(tmp_path: Path) -> None:
         ("a%20corpus.zip", "..%2Fcorpus.zip", "plain name"),
         ("urls = [", 'sha256 = "12"\nurls = [', "64 hexadecimal digits"),
         ("urls = [", 'md5 = "xyz"\nurls = [', "32 hexadecimal digits"),
+        ('split = "hash"', 'split = "luck"', "one of hash, csv"),
         ('title = "', "title = ", "Can't read"),
         ("hours = 1\n", 'by_hand = "Ask them."\n', "either"),
     ],

@@ -31,10 +31,12 @@ def test_the_figures_of_a_store(tmp_path: Path) -> None:
     every = [p for m in melodies.values() for p in m] + melody(9)
     assert min(s.lowest_pitch or 0 for s in splits) == min(every)
     assert max(s.highest_pitch or 0 for s in splits) == max(every)
-    assert summary.verdicts == {"kept": 7, "rejected": 1, "duplicate": 0, "ignored": 0}
+    assert {k: n for k, n in summary.verdicts.items() if n} == {"kept": 7, "rejected": 1}
+    assert sum(s.groups or 0 for s in splits) == 7
     assert sum(summary.left_out.values()) == 1
     assert summary.licences == {"not stated": 7}
     assert [Path(v.source).name for v in summary.not_kept] == ["bad.mid"]
+    assert summary.repaired == ()
     assert json.loads(json.dumps(summary.to_dict()))["encoding"]["name"] == articulated.name
 
 
@@ -51,6 +53,7 @@ def test_the_figures_of_a_benchmark_file(tmp_path: Path) -> None:
         sounding = np.flatnonzero(roll.any(axis=0)) + 21
         assert (figures.lowest_pitch, figures.highest_pitch) == (sounding[0], sounding[-1])
         assert figures.duration_s is None
+        assert figures.groups is None
     json.dumps(summary.to_dict())
 
 

@@ -104,13 +104,14 @@ def test_samples_follow_the_tempered_mixture(temperature: float) -> None:
 def test_the_coldest_sample_is_the_mean_of_the_heaviest_component() -> None:
     head = wild(3, 5)
     hidden = torch.randn(HIDDEN).double()
-    weights, means, _ = mixture_of(head, hidden)
+    weights, means, sigmas = mixture_of(head, hidden)
     cold = drawn(head, hidden, Controls(temperature=0.0), 3)
     np.testing.assert_allclose(cold, np.tile(means[weights.argmax()], (3, 1)), rtol=1e-12)
     # top_p leaves only the heaviest component, but all of its width.
     narrow = drawn(head, hidden, Controls(top_p=0.01), 5000)
-    np.testing.assert_allclose(narrow.mean(0), means[weights.argmax()], atol=1.0)
-    assert (narrow.std(0) > 0.1).all()
+    standard = (narrow - means[weights.argmax()]) / sigmas[weights.argmax()]
+    np.testing.assert_allclose(standard.mean(0), 0.0, atol=0.06)
+    np.testing.assert_allclose(standard.std(0), 1.0, atol=0.05)
 
 
 def test_the_dice_do_not_depend_on_the_controls() -> None:
@@ -135,7 +136,19 @@ def test_it_starts_as_the_plain_gaussian_of_the_data() -> None:
     # The column that hardly varies is measured by a tenth of the usual spread.
     spread = steps.std(0).clip(0.1 * np.sqrt(np.square(steps.std(0)).mean()))
     expected = stats.norm.logpdf(steps, steps.mean(0), spread).sum(1).mean()
-    assert reached == pytest.approx(expected, abs=0.01)
+    assert reached == pytest.approx(expected, abs=0.2)  # it starts a little narrower
+
+
+def test_samples_stay_within_what_was_seen() -> None:
+    head = GaussianMixtureHead(HIDDEN, (0,) * 2, components=3)
+    steps = torch.rand(200, 2) * torch.tensor([1.0, 30.0]) - torch.tensor([0.0, 80.0])
+    head.initialise_bias(steps)
+    hot = head.sample(
+        torch.randn(500, HIDDEN), Controls(temperature=9.0), torch.Generator().manual_seed(0)
+    )
+    assert torch.equal(hot.amin(0), steps.amin(0))
+    assert torch.equal(hot.amax(0), steps.amax(0))
+    assert {"lowest", "highest"} <= set(head.state_dict())
 
 
 def test_a_frame_that_never_changes_has_a_finite_density() -> None:

@@ -27,7 +27,7 @@ GOOD = midi.dumps(SCORE)
         (GOOD[:-1], "middle of track 2: 1 bytes are missing"),
         (raw.header(0), "no tracks"),
         (raw.header(1, file_format=7) + GOOD[14:], "format 7"),
-        (raw.smf(raw.NOTE + raw.END, division=0xE728), "SMPTE"),
+        (raw.smf(raw.NOTE + raw.END, division=0xE628), "26 SMPTE frames"),
         (raw.smf(raw.NOTE + raw.END, division=0), "0 ticks per quarter"),
         (b"RIFF\x00\x00\x00\x00RMIDjunk\x00\x00\x00\x00", "RIFF wrapper holds no MIDI"),
         (raw.smf(raw.NOTE + b"\x00\x90\x3c"), "breaks off"),
@@ -48,18 +48,18 @@ def test_bad_files_are_refused_with_their_name_and_reason(data, complaint, tmp_p
     path = tmp_path / "song.mid"
     path.write_bytes(data)
     with pytest.raises(InputError, match=complaint) as caught:
-        midi.read(path)
+        midi.read(path, strict=True)
     assert str(path) in str(caught.value)
     assert "give a whole Standard MIDI File" in str(caught.value)
     assert "\n" not in str(caught.value)
     with pytest.raises(InputError, match="The MIDI data can't be read"):
-        midi.read(data)
+        midi.read(data, strict=True)
 
 
-def test_every_truncation_is_refused():
+def test_every_truncation_breaks_the_standard():
     for length in range(len(GOOD)):
         with pytest.raises(InputError):
-            midi.read(GOOD[:length])
+            midi.read(GOOD[:length], strict=True)
 
 
 def test_missing_paths_and_folders(tmp_path):

@@ -28,7 +28,7 @@ INTERPRETED, COMPILED = SCAN.with_patience(1 << 62), SCAN.with_patience(-1)
 def outcome(data: bytes, kernel: Kernel) -> Score | str:
     """The score, or the complaint."""
     try:
-        return read_tracks(unpack(data), kernel)
+        return read_tracks(unpack(data), kernel).score
     except MalformedError as error:
         return str(error)
 

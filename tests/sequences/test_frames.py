@@ -30,7 +30,9 @@ def test_examples_are_those_of_the_definition(
 
 
 @pytest.mark.parametrize("shape", [(), (4,), (3, 5), (2, 3, 4)])
-@pytest.mark.parametrize("dtype", ["bool", "uint8", "int16", "int64", "float16", "float32", ">f8"])
+@pytest.mark.parametrize(
+    "dtype", ["bool", "uint8", "uint16", "int16", "int64", "float16", "float32", ">f8", "complex64"]
+)
 def test_steps_of_any_shape_and_type(shape: tuple[int, ...], dtype: str) -> None:
     rng = np.random.default_rng(0)
     arrays = [(rng.random((t, *shape)) * 9).astype(dtype) for t in (5, 1, 8)]
@@ -38,7 +40,7 @@ def test_steps_of_any_shape_and_type(shape: tuple[int, ...], dtype: str) -> None
     for array, (inputs, targets) in zip(arrays, data, strict=True):
         assert np.array_equal(targets["video"], array)
         assert np.array_equal(inputs["video"][1:], array[:-1])
-        assert not inputs["video"][0].any()
+        assert not inputs["video"][0].numpy().any()
     (batch,) = Packed(data, rows=2, row_length=9, seed=0).epoch(0)
     assert batch.targets["video"].shape == (2, 9, *shape)
     assert (
@@ -118,8 +120,12 @@ def test_unusable_arrays_are_refused() -> None:
         FrameDataset([np.zeros(())])
     with pytest.raises(InputError, match="Sequence 1 has no steps"):
         FrameDataset([np.zeros((5, 3)), np.zeros((0, 3))])
-    with pytest.raises(InputError, match="numbers or booleans"):
+    with pytest.raises(InputError, match="booleans or of numbers"):
         FrameDataset([np.array(["a", "b"])])
+    with pytest.raises(InputError, match="at most 64 bits"):
+        FrameDataset([np.zeros(3, dtype=np.longdouble)])
+    with pytest.raises(InputError, match="Sequence 1 can't be read as an array"):
+        FrameDataset([[[1, 2]], [[1, 2], [3]]])
     with pytest.raises(InputError, match="Sequence 1 has 2 steps in 'a' and 3 in 'b'"):
         FrameDataset({"a": numbered([4, 2]), "b": numbered([4, 3])})
     with pytest.raises(InputError, match="'a' has 2 sequences and 'b' has 1"):

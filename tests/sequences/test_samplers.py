@@ -223,6 +223,12 @@ def test_rows_that_go_on_cannot_be_packed_away() -> None:
         batches[1].packed(batches[1].targets["x"])
 
 
+def test_padding_cannot_be_packed() -> None:
+    batch = next(Shuffled(data_of([3]), batch_size=1, seed=0).shard(1, 2).epoch(0))
+    with pytest.raises(UsageError, match="all padding"):
+        batch.packed(batch.targets["x"])
+
+
 def test_batches_move_between_devices() -> None:
     for sampler in samplers(data_of([3, 4]), 2):
         batch: DictBatch = next(sampler.epoch(0))
@@ -253,5 +259,7 @@ def test_impossible_requests_are_refused() -> None:
         Carried(data, rows=1, chunk_length=0, seed=0)
     with pytest.raises(UsageError, match="shard 2 of 2"):
         Shuffled(data, batch_size=1, seed=0).shard(2, 2)
+    with pytest.raises(UsageError, match="start at batch -1"):
+        next(Shuffled(data, batch_size=1, seed=0).epoch(0, start=-1))
     with pytest.raises(UsageError, match="no examples"):
         Shuffled(data.windows(20, tails="drop"), batch_size=1, seed=0)
