@@ -68,7 +68,7 @@ class Network(nn.Module):
         """The mean loss of a batch."""
         if self.tables is None:
             hidden = self.recurrent(inputs.float())[0][mask]
-            error = self.output(hidden) - targets[mask].float()
+            error: Tensor = self.output(hidden) - targets[mask].float()
             return error.square().mean()
         columns = zip(self.tables, inputs.unbind(-1), strict=True)
         features = torch.cat([table(column) for table, column in columns], dim=-1)

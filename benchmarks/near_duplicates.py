@@ -15,7 +15,6 @@ import time
 import tracemalloc
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray

@@ -5,9 +5,12 @@ Their functions keep to what both understand: arrays, numbers and tuples, no exc
 
 from __future__ import annotations
 
+import hashlib
 import threading
+import types
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Generic, ParamSpec, TypeVar
 
 P = ParamSpec("P")
@@ -64,10 +67,28 @@ class Kernel(Generic[P, R]):
             warnings.simplefilter("ignore")  # numba's worries about its cache aren't the user's
             for helper in self._helpers:
                 register_jitable(helper)
+            function = self._named_by_sources()
             try:
-                return self._warmed_up(numba.njit(cache=True, nogil=True)(self.function))
+                return self._warmed_up(numba.njit(cache=True, nogil=True)(function))
             except (OSError, RuntimeError):  # no folder to keep it in, or one that is full
-                return self._warmed_up(numba.njit(nogil=True)(self.function))
+                return self._warmed_up(numba.njit(nogil=True)(function))
+
+    def _named_by_sources(self) -> Callable[P, R]:
+        """The function under a name that says which sources it is compiled from.
+
+        numba finds what it kept by a function's name and the date of its file, and doesn't see
+        that a helper in another file has changed.
+        """
+        functions: list[Any] = [self.function, *self._helpers]
+        folders = {Path(function.__code__.co_filename).parent for function in functions}
+        digest = hashlib.sha256()
+        for path in sorted(path for folder in folders for path in folder.glob("*.py")):
+            digest.update(path.read_bytes())
+        original = functions[0]
+        named = types.FunctionType(original.__code__, original.__globals__, original.__name__)
+        named.__qualname__ = f"{original.__qualname__}_{digest.hexdigest()[:12]}"
+        named.__module__ = original.__module__
+        return named
 
     def _warmed_up(self, compiled: Any) -> Callable[P, R]:
         compiled(*self._example())

@@ -21,6 +21,7 @@ from rnnmusic.corpus.fingerprints import SKETCH_SIZE
 from rnnmusic.corpus.records import PIECE, Found, Verdict, row_layout
 from rnnmusic.corpus.splits import SPLITS
 from rnnmusic.encodings.protocol import Encoding
+from rnnmusic.sequences.growing import GrowingArray
 
 FORMAT = "rnnmusic-store"
 VERSION = 2
@@ -32,45 +33,6 @@ VERDICTS_FILE, INPUTS_FILE = "verdicts.jsonl", "inputs.jsonl"
 _NO_SPLIT = '"split": ""}\n'  # how the line of a piece ends until it has one
 
 
-class GrowingArray:
-    """A .npy file of rows that is written as the rows come."""
-
-    def __init__(self, path: Path, width: int | None, dtype: np.dtype[Any]) -> None:
-        self._dtype, self._width, self.rows = dtype, width, 0
-        self._file = path.open("wb")
-        self._write_header()
-
-    def append(self, rows: NDArray[Any]) -> None:
-        """Write rows (n, width), or (n,) where there is no width, after the last."""
-        self._file.write(np.ascontiguousarray(rows, dtype=self._dtype).data)
-        self.rows += len(rows)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        with self._file:
-            if kind is None:
-                self._file.seek(0)
-                self._write_header()
-
-    def _write_header(self) -> None:
-        # numpy pads headers so that the first axis may grow in place.
-        np.lib.format.write_array_header_1_0(
-            self._file,
-            {
-                "descr": np.lib.format.dtype_to_descr(self._dtype),
-                "fortran_order": False,
-                "shape": (self.rows,) if self._width is None else (self.rows, self._width),
-            },
-        )
-
-
 class StoreWriter:
     """Writes the files of a store into a folder; a context, after which `seal` ends the work."""
 
@@ -78,12 +40,13 @@ class StoreWriter:
         self._folder, self._encoding = folder, encoding
         with ExitStack() as stack:
             keep = stack.enter_context
-            self._steps = keep(GrowingArray(folder / STEPS_FILE, *row_layout(encoding)))
+            width, dtype = row_layout(encoding)
+            self._steps = keep(GrowingArray(folder / STEPS_FILE, (width,), dtype))
             clocks = len(encoding.clock_sizes)
-            self._clock = keep(GrowingArray(folder / CLOCK_FILE, clocks, np.dtype(np.uint8)))
-            self._pieces = keep(GrowingArray(folder / PIECES_FILE, None, PIECE))
+            self._clock = keep(GrowingArray(folder / CLOCK_FILE, (clocks,), np.dtype(np.uint8)))
+            self._pieces = keep(GrowingArray(folder / PIECES_FILE, (), PIECE))
             sketch = np.dtype("<u8")
-            self._sketches = keep(GrowingArray(folder / SKETCHES_FILE, SKETCH_SIZE, sketch))
+            self._sketches = keep(GrowingArray(folder / SKETCHES_FILE, (SKETCH_SIZE,), sketch))
             texts = (
                 keep((folder / name).open("w", encoding="utf-8"))
                 for name in (NAMES_FILE, VERDICTS_FILE, INPUTS_FILE)

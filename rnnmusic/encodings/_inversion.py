@@ -41,13 +41,18 @@ def with_phases(magnitudes: Floats, fft_size: int, hop_size: int) -> Floats:
     if length < 1 or not magnitudes.any():
         return np.zeros(max(0, length), dtype=np.float32)
     signal: Floats = librosa.griffinlim(
-        np.ascontiguousarray(magnitudes.T),
+        lengthened(magnitudes, fft_size, hop_size).T,
         n_iter=PHASE_ITERATIONS,
         n_fft=fft_size,
         hop_length=hop_size,
         window="hann",
         pad_mode="constant",
-        length=length,
         random_state=PHASE_SEED,
     )
-    return signal.astype(np.float32, copy=False)
+    return signal[:length].astype(np.float32, copy=False)
+
+
+def lengthened(magnitudes: Floats, fft_size: int, hop_size: int) -> Floats:
+    """Magnitudes (T, K) followed by silence where they say less than a frame: librosa warns."""
+    missing = -(-fft_size // hop_size) + 1 - len(magnitudes)
+    return np.pad(magnitudes, ((0, max(0, missing)), (0, 0)))

@@ -31,12 +31,13 @@ def steps_of_power(power: Floats, floor_db: float) -> Floats:
     np.log10(power, out=power)
     power *= np.float32(-40 / floor_db)
     power += np.float32(2)
-    return power
+    return np.maximum(power, np.float32(LOWEST_STEP), out=power)  # rounding may pass it by a bit
 
 
 def tensor_steps_of_power(power: torch.Tensor, floor_db: float) -> torch.Tensor:
     """`steps_of_power` of a tensor."""
-    return 2 - (40 / floor_db) * power.clamp(min=10 ** (floor_db / 10)).log10()
+    steps = 2 - (40 / floor_db) * power.clamp(min=10 ** (floor_db / 10)).log10()
+    return steps.clamp(min=LOWEST_STEP)
 
 
 def power_of_steps(steps: Floats, floor_db: float) -> Floats:

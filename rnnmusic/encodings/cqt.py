@@ -21,7 +21,7 @@ from rnnmusic.encodings._framing import (
     spectra,
     within_full_scale,
 )
-from rnnmusic.encodings._inversion import PHASE_SEED
+from rnnmusic.encodings._inversion import PHASE_SEED, lengthened
 from rnnmusic.encodings._levels import (
     LOWEST_STEP,
     check_number,
@@ -142,7 +142,9 @@ class Cqt(FrameEncoding):
 
         samples = librosa.griffinlim_cqt(
             # librosa's unit: a sine at full scale has half the root of its window's length
-            (magnitude * np.sqrt(_kernel(self).lengths) / 2).T,
+            lengthened(
+                magnitude * np.sqrt(_kernel(self).lengths) / 2, self.fft_size, self.hop_size
+            ).T,
             n_iter=PHASE_ITERATIONS,
             sr=self.sample_rate_hz,
             hop_length=self.hop_size,
@@ -150,10 +152,9 @@ class Cqt(FrameEncoding):
             bins_per_octave=self.bins_per_octave,
             tuning=0.0,
             pad_mode="constant",
-            length=length,
             random_state=PHASE_SEED,
         )
-        return within_full_scale(samples, self.sample_rate_hz)
+        return within_full_scale(samples[:length], self.sample_rate_hz)
 
 
 class _Kernel(NamedTuple):

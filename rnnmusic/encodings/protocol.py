@@ -124,7 +124,10 @@ class Encoding(ABC):
         return 0, 0
 
     def transpose(self, steps: Steps, semitones: int) -> Steps:
-        """The same steps `semitones` higher, a copy."""
+        """The same steps `semitones` higher, a copy.
+
+        It acts on each step by itself, so that a stretch of a piece can be transposed alone.
+        """
         if semitones:
             raise UsageError(
                 f"Steps of the {self.name} encoding can't be transposed; use transpose = 0."

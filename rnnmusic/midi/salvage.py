@@ -53,6 +53,8 @@ def open_shell(data: Bytes, limits: Limits) -> Shell:
         raise MalformedError("it has no tracks")
     header = _header(data, begin, first, repairs)
     chunks, has_early_end = _tracks(data, first, end, limits, repairs)
+    if not chunks:
+        raise MalformedError("it ends within the head of its first track")
     if header.tracks is not None and header.tracks != len(chunks):
         verb = "is" if len(chunks) == 1 else "are"
         announced = plural(header.tracks, "track")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -186,7 +186,7 @@ def _draw_splits(axes: Axes, statistics: Statistics) -> None:
     axes.grid(axis="y", visible=False)
     axes.grid(axis="x", color=FAINT, linewidth=0.6)
     _label(axes, "splits", "% of the corpus", "", "")
-    _legend(axes, "lower right")
+    _legend(axes)
 
 
 def _draw_binary(axes: Axes, columns: BinaryColumns) -> None:
@@ -199,8 +199,8 @@ def _draw_binary(axes: Axes, columns: BinaryColumns) -> None:
     axes.set_xlim(used[0] - 1, used[-1] + 1)
     if columns.axis == "pitch":
         _tick_octaves(axes, int(used[0]), int(used[-1]))
-    note = f"{columns.nats_per_step:.1f} nats a step by frequency alone"
-    _label(axes, "columns", "" if columns.axis == "pitch" else "column", "% of steps", note)
+    cost = f"{columns.axis} ({columns.nats_per_step:.1f} nats a step by frequency alone)"
+    _label(axes, "columns", cost, "% of steps", "")
     if len(columns.layers) > 1:
         _legend(axes)
 
@@ -236,7 +236,7 @@ def _draw_real(axes: Axes, columns: RealColumns) -> None:
         )  # fmt: skip
     axes.plot(places, rows[50], color=PURPLE, linewidth=1.4, label="median", zorder=3)
     axes.set_xlim(places[0], places[-1])
-    _label(axes, "columns", "column", "value", f"of {columns.frames:,} steps")
+    _label(axes, "columns", f"column (of {columns.frames:,} steps)", "value", "")
     _legend(axes)
 
 
@@ -280,7 +280,17 @@ def _typical(histogram: Histogram) -> str:
     return f"{low} to {high}, median {middle}" if low != high else f"all {low}"
 
 
-def _legend(axes: Axes, where: Literal["upper right", "lower right"] = "upper right") -> None:
+def _legend(axes: Axes) -> None:
+    """Names of the colours beside the title, where no bar can be."""
     axes.legend(
-        loc=where, frameon=False, fontsize=8, labelcolor=INK, handlelength=1.1, handleheight=0.7
+        loc="lower right",
+        bbox_to_anchor=(1, 1),
+        ncols=3,
+        frameon=False,
+        fontsize=8,
+        labelcolor=INK,
+        handlelength=1.1,
+        handleheight=0.7,
+        columnspacing=1.2,
+        borderaxespad=0.1,
     )

@@ -32,8 +32,9 @@ def test_building_says_what_became_of_every_file(
     (music / "cover.jpg").write_bytes(b"\xff\xd8")
     built = rnnmusic("corpus", "build", music, "-o", tmp_path / "store")
     assert built.code == 0
-    for name in ("empty.mid", "notes.mid", "cut.mid"):
+    for name in ("empty.mid", "notes.mid"):
         assert f"rejected: {music / name}: " in built.err
+    assert f"repaired: {music / 'cut.mid'}: " in built.err
     assert "duplicate" in built.err
     assert "ignored" in built.err
     assert ".jpg 1" in built.err
@@ -130,11 +131,26 @@ def test_a_prime_is_continued(rnnmusic: Run, studio: Studio, tmp_path: Path) -> 
     assert heard.end_tick < longer.end_tick <= heard.end_tick + 2 * 1920
 
 
+def test_a_broken_prime_is_repaired_and_continued(
+    rnnmusic: Run, studio: Studio, tmp_path: Path
+) -> None:
+    whole = (studio.music / "tune 1.mid").read_bytes()
+    cut, out = tmp_path / "cut.mid", tmp_path / "out.mid"
+    cut.write_bytes(whole[: len(whole) // 2])
+    made = rnnmusic("generate", studio.run, "-o", out, "--prime", cut, "--bars", 1)
+    assert made.code == 0, made.err
+    assert f"repaired in {cut}: " in made.err
+    assert midi.read(out).note_count >= midi.read(cut).note_count > 0
+    played = rnnmusic("render", cut, "-o", tmp_path / "cut.wav")
+    assert played.code == 0, played.err
+    assert f"repaired in {cut}: " in played.err
+
+
 def test_events_train_and_play_too(rnnmusic: Run, studio: Studio, tmp_path: Path) -> None:
     run, out = tmp_path / "run", tmp_path / "out.mid"
     size = ("--size", 16, "--epochs", 2, "--head", "categorical", "--model", "lstm")
     assert rnnmusic("train", studio.events, *size, "-o", run).code == 0
-    assert rnnmusic("generate", run, "-o", out, "--bars", 2).code == 0
+    assert rnnmusic("generate", run, "-o", out, "--bars", 12).code == 0
     assert midi.read(out).note_count > 0
     assert rnnmusic("live", run, "--out", tmp_path / "l.mid", "--bars", 1, "--tempo", 400).code == 0
 

@@ -13,7 +13,6 @@ from rnnmusic.corpus import Corpus, build
 from rnnmusic.corpus.pieces import Piece, Pieces, lengths_of
 from rnnmusic.corpus.records import pack
 from rnnmusic.corpus.store import Store
-from rnnmusic.corpus.writing import GrowingArray
 from rnnmusic.encodings import PianoRoll
 from rnnmusic.errors import InputError
 
@@ -26,26 +25,6 @@ def store(tmp_path: Path) -> Path:
         write_midi(tmp_path / "midi" / f"{i}.mid", melody(i))
     build([tmp_path / "midi"], tmp_path / "store", PianoRoll())
     return tmp_path / "store"
-
-
-@given(
-    st.lists(st.integers(0, 9), max_size=6),
-    st.integers(0, 5),
-    st.sampled_from(["u1", "<u2", "<i8"]),
-)
-def test_a_growing_array_is_the_npy_that_numpy_reads(
-    tmp_path_factory: pytest.TempPathFactory, counts: list[int], width: int, kind: str
-) -> None:
-    dtype = np.dtype(kind)
-    file = tmp_path_factory.mktemp("npy") / "a.npy"
-    blocks = [np.arange(n * width).reshape(n, width).astype(dtype) for n in counts]
-    with GrowingArray(file, width, dtype) as array:
-        for block in blocks:
-            array.append(block)
-    whole = np.concatenate([np.empty((0, width), dtype=dtype), *blocks])
-    back = np.load(file, allow_pickle=False)
-    assert back.dtype == dtype
-    assert np.array_equal(back, whole)
 
 
 @given(some_lengths, st.booleans())

@@ -35,8 +35,7 @@ def test_mutants_are_salvaged_or_refused(files, seeds):
         data = mutant(files, random.Random(seed))
         try:
             loaded = midi.load(data)
-        except RnnMusicError as error:
-            assert "\n" not in str(error)
+        except RnnMusicError:
             refused += 1
             continue
         check(loaded.score, data)
