@@ -3,8 +3,8 @@
     python benchmarks/near_duplicates.py [SOURCE ...] [--pieces 200000]
 
 Every piece of the sources (by default Bach's chorales) is made into versions of itself. Recall is
-the share of versions that `fingerprints` takes for near duplicates of their pieces; false pairs are
-those among the pieces as they are, less those that are alike note by note.
+the share of versions that are grouped with their pieces, among all of them. Whether groups of the
+pieces as they are belong together is for the reader to judge: they are printed.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from rnnmusic.corpus import fingerprints, splits
+from rnnmusic import midi
+from rnnmusic.corpus import fingerprints, notation, splits
 from rnnmusic.corpus.sources import expand
 from rnnmusic.errors import InputError
 from rnnmusic.score import NOTE, Score, Table, Track
@@ -33,7 +34,7 @@ def with_notes(score: Score, notes: Table) -> Score:
 
 
 def edited(share: float) -> Version:
-    """A share of the notes deleted, moved by 1 to 4 semitones, or joined by another: a third each."""
+    """A share of the notes: a third deleted, a third moved, a third joined by another."""
 
     def edit(score: Score, rng: np.random.Generator) -> Score:
         notes = score.notes()
@@ -136,8 +137,9 @@ def measure_recall(scores: Sequence[Score], *, seed: int = 0) -> None:
     for name, version in VERSIONS.items():
         rng = np.random.default_rng(seed)
         others = words_of([version(score, rng) for score in scores])
-        pairs = np.column_stack((originals, others)).reshape(-1, 1, 2, fingerprints.SKETCH_SIZE)
-        found = np.mean([len(fingerprints.similar(pair[0])) for pair in pairs])
+        both = np.concatenate((originals, others))
+        labels = fingerprints.components(np.arange(len(both)), fingerprints.similar(both))
+        found = np.mean(labels[: len(scores)] == labels[len(scores) :])
         print(f"  {name:28} recall {found:.3f}")
 
 
@@ -202,14 +204,17 @@ def load(source: str) -> tuple[list[Score], list[str]]:
     scores, names = [], []
     for item in expand([source]).items:
         try:
-            loaded = item.load()
+            is_notation = item.is_notation
+            found = (
+                [one.score for one in notation.load(item.path)]
+                if is_notation
+                else [midi.read(item.path)]
+            )
         except InputError as error:
             print(f"{item.source}: {error}", file=sys.stderr)
             continue
-        for piece in loaded:
-            if piece.score.note_count >= 20:
-                scores.append(piece.score)
-                names.append(f"{item.name} {piece.score.name}".strip())
+        scores += [score for score in found if score.note_count >= 20]
+        names += [f"{item.name} {score.name}" for score in found if score.note_count >= 20]
     return scores, names
 
 

@@ -53,7 +53,6 @@ class SplitFile:
         self.entries = tuple(entries)
         self._whole: dict[str, Entry | None] = {}  # None: entries that differ
         self._ends: dict[str, Entry | None] = {}
-        self._files = {entry.name.rpartition("#")[0] for entry in self.entries}
         for entry in self.entries:
             for path in _spellings(entry.name):
                 _put(self._whole, path, entry)

@@ -103,14 +103,16 @@ def assign(
 def leaks(groups: NDArray[np.int64], splits: Sequence[str]) -> list[Leak]:
     """The groups (N,) that splits given from outside tear apart, by number."""
     place = np.array([SPLITS.index(split) for split in splits], dtype=np.int64)
-    order = np.lexsort((place, groups))  # stable: the pieces of a split keep their order
-    found = []
-    for members in np.split(order, np.flatnonzero(np.diff(groups[order])) + 1):
-        later = members[place[members] > place[members[:1]]]
-        if len(later):
-            held_out = tuple(sorted(later.tolist()))
-            found.append(Leak(int(groups[later[0]]), held_out, int(members[0])))
-    return found
+    _, member = np.unique(groups, return_inverse=True)
+    earliest = np.full(len(groups), len(SPLITS))
+    np.minimum.at(earliest, member, place)
+    later = np.flatnonzero(place > earliest[member])
+    held_out: dict[int, list[int]] = {}
+    for piece in later.tolist():
+        held_out.setdefault(int(groups[piece]), []).append(piece)
+    firsts = np.flatnonzero((place == earliest[member]) & np.isin(groups, groups[later]))
+    relative = {int(groups[piece]): int(piece) for piece in firsts[::-1]}
+    return [Leak(key, tuple(held_out[key]), relative[key]) for key in sorted(held_out)]
 
 
 def _assign_the_rest(

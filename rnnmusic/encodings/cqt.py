@@ -60,7 +60,7 @@ class Cqt(FrameEncoding):
     bins: int = 84
     bins_per_octave: int = 12
     lowest_hz: float = 32.703195662574829  # C1
-    floor_db: float = -80.0
+    floor_db: float = -60.0  # above what single precision's FFTs of this length round off
 
     def __post_init__(self) -> None:
         check_whole(self.name, "sample_rate_hz", self.sample_rate_hz, *SAMPLE_RATES_HZ)
@@ -134,7 +134,7 @@ class Cqt(FrameEncoding):
 
         The same for the same steps. InputError for another shape, NaN or infinities.
         """
-        magnitude = np.sqrt(power_of_steps(checked_frames(self, steps), self.floor_db))
+        magnitude: Floats = np.sqrt(power_of_steps(checked_frames(self, steps), self.floor_db))
         length = self.sample_count(len(magnitude))
         if length < 1 or not magnitude.any():
             return Audio(np.zeros(length, dtype=np.float32), self.sample_rate_hz)
@@ -143,7 +143,7 @@ class Cqt(FrameEncoding):
         samples = librosa.griffinlim_cqt(
             # librosa's unit: a sine at full scale has half the root of its window's length
             lengthened(
-                magnitude * np.sqrt(_kernel(self).lengths) / 2, self.fft_size, self.hop_size
+                magnitude * np.sqrt(_kernel(self).lengths) / np.float32(2), self.fft_size, self.hop_size
             ).T,
             n_iter=PHASE_ITERATIONS,
             sr=self.sample_rate_hz,

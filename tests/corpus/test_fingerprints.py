@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -28,7 +28,8 @@ def tune(seed: int, count: int = 120, voices: int = 1) -> Score:
     rng = np.random.default_rng(seed)
     rows = []
     for voice in range(voices):
-        pitch = 48 + 12 * voice + np.clip(np.cumsum(rng.integers(-4, 5, count)), -10, 10)
+        walk = np.cumsum(rng.integers(-4, 5, count))
+        pitch = 48 + 12 * voice + np.abs(walk % 22 - 11)
         start = np.arange(count) * 240
         rows += [(t, t + 240, p, 64) for t, p in zip(start.tolist(), pitch.tolist(), strict=True)]
     return Score(tracks=(Track(notes=table(NOTE, rows)),))
@@ -47,6 +48,7 @@ def agreeing(one: Score, other: Score) -> int:
     return int((a == b).sum())
 
 
+@settings(max_examples=40, deadline=None)
 @given(seeds, st.integers(-20, 20), st.sampled_from([2, 3, 7]), st.integers(1, 150))
 def test_key_time_units_dynamics_and_instruments_dont_count(
     seed: int, semitones: int, times: int, count: int

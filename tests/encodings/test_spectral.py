@@ -157,11 +157,10 @@ def test_cqt_is_librosas_to_half_a_decibel() -> None:
     wanted_db = 20 * np.log10(np.maximum(theirs, 1e-9) / np.sqrt(lengths) * 2)
     ours_db = (2 - encoding.encode(audio).steps) / 4 * encoding.floor_db
     # librosa halves the rate octave by octave and so rounds windows and filters a little.
-    loud = wanted_db > -60
-    assert loud.mean() > 0.5
-    apart = np.abs(ours_db - wanted_db)[loud]
-    assert np.median(apart) < 0.1
-    assert np.quantile(apart, 0.95) < 0.5
+    loud = wanted_db[8:-8] > -30
+    assert loud.mean() > 0.15
+    apart = np.abs(ours_db - wanted_db)[8:-8][loud]
+    assert apart.max() < 0.4
 
 
 @pytest.mark.parametrize("pitch", [36, 45, 60, 69, 81, 95])

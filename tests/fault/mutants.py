@@ -115,7 +115,7 @@ def _change_length(data: bytearray, files: list[bytes], rng: random.Random) -> N
     at = rng.choice([data.find(b"MThd"), data.find(b"MTrk"), data.rfind(b"MTrk")])
     if at >= 0:
         old = int.from_bytes(data[at + 4 : at + 8], "big")
-        near = max(0, old + rng.randint(-20, 20))
+        near = min(max(0, old + rng.randint(-20, 20)), 0xFFFFFFFF)
         size = rng.choice([0, 1, 0x7FFFFFFF, 0xFFFFFFFF, near, near, near % 0x100])
         data[at + 4 : at + 8] = size.to_bytes(4, "big")
 
