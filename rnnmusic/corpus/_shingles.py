@@ -113,7 +113,7 @@ def _moment(ticks: int, pace: float) -> int:
 
 
 def _mix(value: int) -> int:
-    """Scramble 32 bits (the finalizer of hash-prospector, Wellons 2018, in 31-bit factors)."""
+    """Scramble 32 bits: shift, exclusive-or and multiply, by factors that keep to 63 bits."""
     value = ((value >> 16) ^ value) * 0x45D9F3B & _MASK
     value = ((value >> 15) ^ value) * 0x2C1B3C6D & _MASK
     return (value >> 16) ^ value

@@ -91,7 +91,7 @@ def build(
         with replacing_folder(target) as folder:
             built = work.write(folder, options)
     except _NothingKeptError as nothing:
-        if not is_store(target):
+        if nothing.verdicts and not is_store(target):
             with replacing_folder(target) as folder:
                 (folder / VERDICTS_FILE).write_bytes(nothing.verdicts)
         raise InputError(nothing.sentence) from None

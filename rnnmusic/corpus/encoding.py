@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rnnmusic.audio import Audio
+from rnnmusic.audio import Audio, read_audio
 from rnnmusic.corpus import fingerprints, notation, splits
 from rnnmusic.corpus.facts import facts
 from rnnmusic.corpus.notation import NOT_STATED
@@ -51,7 +51,8 @@ def encode_item(item: Item, encoding: Encoding) -> list[Found | Verdict]:
 
 def _load(item: Item, encoding: Encoding) -> list[_Loaded]:
     if isinstance(encoding, AudioEncoding):
-        return [_Loaded(Audio.load(item.path), item.licence)]
+        audio, repairs = read_audio(item.path, sample_rate_hz=encoding.sample_rate_hz, mono=True)
+        return [_Loaded(audio, item.licence, repairs=repairs)]
     if not item.is_notation:
         from rnnmusic import midi
 

@@ -80,7 +80,7 @@ def similar(sketches: NDArray[np.uint64], threshold: float = THRESHOLD) -> NDArr
     least = math.ceil(threshold * LANES)
     labels = np.arange(len(sketches))
     edges: list[tuple[int, int]] = []
-    for lane in range(LANES):
+    for lane in range(LANES if len(there) > 1 else 0):
         for strides in _STRIDES:
             key = lanes[there, lane].astype(np.uint32)
             for stride in strides:

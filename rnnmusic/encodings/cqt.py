@@ -143,7 +143,9 @@ class Cqt(FrameEncoding):
         samples = librosa.griffinlim_cqt(
             # librosa's unit: a sine at full scale has half the root of its window's length
             lengthened(
-                magnitude * np.sqrt(_kernel(self).lengths) / np.float32(2), self.fft_size, self.hop_size
+                magnitude * np.sqrt(_kernel(self).lengths) / np.float32(2),
+                self.fft_size,
+                self.hop_size,
             ).T,
             n_iter=PHASE_ITERATIONS,
             sr=self.sample_rate_hz,

@@ -32,10 +32,11 @@ def recover(data: bytes, stop: int, what: int, at: int, state: s.State) -> int:
         to = event_at - 1
         if data[to - 1] >= 0x80 and grade_events(data, to - 1, stop, 0) == 2:
             to -= 1
-        cursor[s.TICK] = tick - int(cursor[s.DELTA])
-        _skip(cursor, repairs, to, to, 0, s.LOST)
-        return _NEAR
-    if what >= s.SHORT_META:
+        if to > cursor[s.BACK_AT]:
+            cursor[s.TICK], cursor[s.BACK_AT] = tick - int(cursor[s.DELTA]), to
+            _skip(cursor, repairs, to, to, 0, s.LOST)
+            return _NEAR
+    elif what >= s.SHORT_META:
         size, payload = read_number(data, at + 1, stop, LONGEST_NUMBER)
         if _goes_on(data, payload + size, stop, status):
             cursor[s.AT] = payload + size
@@ -87,8 +88,8 @@ def recover(data: bytes, stop: int, what: int, at: int, state: s.State) -> int:
     begin, end = int(cursor[s.LONG_AT]), int(cursor[s.LONG_END])
     if end == event_at and begin < end:
         to, grade = find_event(data, begin + 1, end, stop, end - begin)
-        if grade == 2:
-            cursor[s.TICK] = tick - int(cursor[s.DELTA])
+        if grade == 2 and to > cursor[s.BACK_AT]:
+            cursor[s.TICK], cursor[s.BACK_AT] = tick - int(cursor[s.DELTA]), to
             _skip(cursor, repairs, begin, to, 0, s.LOST)
             return to - begin + _NEAR
     is_about_data = what == s.BAD_VALUE or what == s.NO_STATUS

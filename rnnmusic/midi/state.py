@@ -46,9 +46,9 @@ NOTES, CONTROLS, BENDS, PARTS, PART, SOUNDING, WAITS, ONLY_METAS = range(11, 19)
 FIRST_NOTE, HAS_ENDED, NAME_AT, NAME_SIZE, TITLE_AT, TITLE_SIZE = range(19, 25)
 # and what recovery needs: the last meta or system exclusive event, where a number or a value that
 # is too large may pass, and the note row before which bytes were lost: who sounded then may have
-# missed its end.
-LONG_AT, LONG_END, PASS_AT, DOUBTFUL = range(25, 29)
-FIELDS = 29
+# missed its end; and to where it last went back, which must be farther on each time.
+LONG_AT, LONG_END, PASS_AT, DOUBTFUL, BACK_AT = range(25, 30)
+FIELDS = 30
 
 
 class State(NamedTuple):

@@ -43,14 +43,17 @@ def place(tmp_path: Path, studio: Studio) -> Path:
 CASES = [
     ("render {p}/empty.mid -o {p}/x.wav", 3, ["empty.mid", "empty"]),
     ("render {p}/text.mid -o {p}/x.wav", 3, ["text.mid", "MIDI"]),
-    ("render {p}/cut.mid -o {p}/x.wav", 3, ["cut.mid"]),
     ("render {p}/none.mid -o {p}/x.wav", 3, ["none.mid"]),
     ("render {p} -o {p}/x.wav", 3, ["folder"]),
     ("render {p}/good.mid -o {p}/x.xyz", 3, ["xyz", "wav"]),
     ("render {p}/good.mid -o {p}/none/x.wav", 3, ["none"]),
     ("render {p}/good.mid -o {p}/x.wav --soundfont {p}/none.sf2", 3, ["none.sf2"]),
     ("corpus build {p}/nothing -o {p}/store", 3, ["Empty corpus"]),
-    ("corpus build {p}/text.mid -o {p}/store", 3, ["Empty corpus", "text.mid"]),
+    ("corpus build {p}/good.mid -o {p}/store --set mels", 2, ["mels", "mels=40"]),
+    ("corpus build {p}/good.mid -o {p}/store --set octaves=4", 2, ["octaves", "steps_per_quarter"]),
+    ("corpus build {p}/good.mid -o {p}/store --group-by key", 2, ["key", "composer"]),
+    ("corpus build {p}/good.mid -o {p}/store --splits {p}/none.csv", 3, ["none.csv"]),
+    ("corpus build {p}/good.mid -o {p}/store --splits {p}/text.mid", 3, ["text.mid"]),
     ("corpus build {p}/none -o {p}/store", 3, ["none"]),
     ("corpus build music21:nobody -o {p}/store", 3, ["nobody"]),
     ("corpus build {music} -o {p}/full", 2, ["full"]),
@@ -103,6 +106,16 @@ def test_one_sentence_the_right_code_and_nothing_written(
         assert ran.err.rstrip().endswith((".", "`", ")"))
         assert ran.err.count("\n") == 1
     assert _paths(place) == before
+
+
+def test_a_build_that_keeps_nothing_leaves_its_verdicts(rnnmusic: Run, place: Path) -> None:
+    ran = rnnmusic("corpus", "build", place / "text.mid", "-o", place / "store")
+    assert ran.code == 3
+    assert ran.err.startswith("Error: Empty corpus")
+    assert "text.mid" in ran.err
+    [file] = (place / "store").iterdir()
+    [verdict] = map(json.loads, file.read_text().splitlines())
+    assert (file.name, verdict["verdict"]) == ("verdicts.jsonl", "rejected")
 
 
 def test_debug_shows_the_trace(rnnmusic: Run, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
