@@ -134,7 +134,7 @@ class _Build:
             count=len(items),
             workers=self._workers,
         )
-        with StoreWriter(folder, self._encoding) as writer, reading as read:
+        with reading as read, StoreWriter(folder, self._encoding) as writer:
             for name, files in sorted(self._found.ignored.items()):
                 self._judge(writer, Verdict(name, "ignored", _ignored(files)))
             for done, (job, outcomes) in enumerate(read, start=1):

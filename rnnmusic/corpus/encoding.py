@@ -16,7 +16,7 @@ from rnnmusic.corpus.records import NO_KEY, PIECE, Found, Verdict, pack
 from rnnmusic.corpus.sources import Item
 from rnnmusic.encodings.protocol import AudioEncoding, Encoded, Encoding, ScoreEncoding
 from rnnmusic.errors import InputError, UsageError
-from rnnmusic.score import Score
+from rnnmusic.score import NOTE, Score, Track
 
 #: Raised whenever the same file would become something else: then no store is taken up again.
 REVISION = 1
@@ -47,6 +47,21 @@ def encode_item(item: Item, encoding: Encoding) -> list[Found | Verdict]:
         except (InputError, MemoryError) as error:
             found.append(_rejected(item.source + tail, error))
     return found
+
+
+def warm_up(encoding: Encoding) -> None:
+    """Have everything loaded that reading many MIDI files needs."""
+    from rnnmusic import midi
+
+    # So many notes that every kernel takes the trouble to be compiled.
+    notes = np.zeros(1 << 17, dtype=NOTE)
+    notes["start_tick"] = np.arange(len(notes))
+    notes["end_tick"] = notes["start_tick"] + 1
+    notes["pitch"], notes["velocity"] = 60, 64
+    score = midi.load(midi.dumps(Score(ticks_per_quarter=480, tracks=(Track(notes=notes),)))).score
+    if isinstance(encoding, ScoreEncoding):
+        encoding.encode_packed(score)
+    fingerprints.sketch(score)
 
 
 def _load(item: Item, encoding: Encoding) -> list[_Loaded]:

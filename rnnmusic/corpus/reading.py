@@ -1,15 +1,16 @@
 """Items -> encoded pieces, as many at once as there are cores.
 
-MIDI and audio are read in threads, since what takes time in it runs without Python's lock. Music21
-is Python through and through: notation it hasn't parsed before goes to processes of its own, which
-need neither torch nor what the caller imported. Only a few items are under way at any time, so that
-memory doesn't grow with the corpus.
+Scores are read by processes, since much of the work needs Python's lock; sound, whose decoding and
+spectra don't, by threads. Only a few items are under way at any time, so that memory doesn't grow
+with the corpus.
 """
 
 from __future__ import annotations
 
 import os
 import signal
+import sys
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
@@ -20,16 +21,18 @@ from multiprocessing import get_context
 from typing import Any, NamedTuple
 
 from rnnmusic.corpus import notation
-from rnnmusic.corpus.encoding import encode_item
+from rnnmusic.corpus.encoding import encode_item, warm_up
 from rnnmusic.corpus.records import Found, Verdict
 from rnnmusic.corpus.sources import Item
-from rnnmusic.encodings.protocol import Encoding
+from rnnmusic.encodings.protocol import AudioEncoding, Encoding
 from rnnmusic.errors import RnnMusicError
 
-# Starting worker processes takes about a second: what is quicker than that is done without.
-MIN_PARALLEL_SCORES = 8
-MIN_PARALLEL_FILES = 16
-FILES_AT_ONCE = 4  # per thread; scores of music21 take so long that each goes by itself
+MIN_PARALLEL_SOUNDS = 4
+MIN_PARALLEL_SCORES = 8  # that music21 has to parse, for seconds each
+# MIDI files, a thousand of which are read in a second: a process that has to start from nothing
+# takes about as long, a fork of this one next to nothing.
+MIN_FOR_FORKS, MIN_FOR_NEW = 64, 3000
+FILES_AT_ONCE = 4  # handed to a worker; scores of music21 take so long that each goes by itself
 CHUNKS_PER_WORKER = 4  # under way, read or waiting to be taken
 
 Outcome = Found | Verdict  # the verdict: rejected
@@ -52,23 +55,45 @@ def outcomes_of(
     work = partial(encode_item, encoding=encoding)
     workers = workers or default_workers()
     with ExitStack() as stack:
-        threads = processes = None
-        if workers > 1 and count >= MIN_PARALLEL_FILES:
-            threads = stack.enter_context(_closing(ThreadPoolExecutor(workers)))
-        if workers > 1 and slow >= MIN_PARALLEL_SCORES:
-            # Not forked: the caller may run threads (torch's among them), and locks don't fork.
-            pool = ProcessPoolExecutor(
-                workers, mp_context=get_context("spawn"), initializer=_ignore_interrupts
-            )
-            processes = stack.enter_context(_closing(pool))
-        ahead = workers * CHUNKS_PER_WORKER if threads or processes else 1
+        pool = None
+        if workers > 1:
+            pool = _pool(workers, encoding, slow, count)
+        if pool is not None:
+            stack.enter_context(_closing(pool))
         try:
-            yield _in_order(jobs, work, threads, processes, ahead)
+            yield _in_order(jobs, work, pool, workers * CHUNKS_PER_WORKER)
         except BrokenProcessPool as error:
             raise RnnMusicError(
                 "A process that read scores died, for want of memory or because the calling "
                 'script lacks `if __name__ == "__main__":`; try again with one worker.'
             ) from error
+
+
+def _pool(workers: int, encoding: Encoding, slow: int, count: int) -> Executor | None:
+    """Workers for so many items, if they are worth it."""
+    if isinstance(encoding, AudioEncoding):
+        return ThreadPoolExecutor(workers) if count >= MIN_PARALLEL_SOUNDS else None
+    can_fork = _can_fork()
+    if slow < MIN_PARALLEL_SCORES and count < (MIN_FOR_FORKS if can_fork else MIN_FOR_NEW):
+        return None
+    if can_fork and count >= MIN_FOR_FORKS:
+        warm_up(encoding)  # once, instead of in each process
+    pool = ProcessPoolExecutor(
+        workers,
+        mp_context=get_context("fork" if can_fork else "spawn"),
+        initializer=_ignore_interrupts,
+    )
+    pool.submit(int).result()  # now, while nothing is open that a fork would share
+    return pool
+
+
+def _can_fork() -> bool:
+    """Whether this process is one of a single thread, all of which a fork would have.
+
+    A fork has the locks of other threads too, but nobody to release them. Torch has threads that
+    Python doesn't know of.
+    """
+    return sys.platform == "linux" and threading.active_count() == 1 and "torch" not in sys.modules
 
 
 def slow_items(items: Iterable[Item]) -> int:
@@ -84,21 +109,15 @@ def default_workers() -> int:
 
 
 def _in_order(
-    jobs: Iterable[Job],
-    work: Work,
-    threads: Executor | None,
-    processes: Executor | None,
-    most_under_way: int,
+    jobs: Iterable[Job], work: Work, pool: Executor | None, most_under_way: int
 ) -> Iterator[tuple[Job, list[Outcome]]]:
     under_way: deque[tuple[list[Job], Future[list[list[Outcome]]] | None]] = deque()
+    submit = _at_once if pool is None else pool.submit
     for chunk in _chunks(jobs):
-        if chunk[0].known is not None:
-            under_way.append((chunk, None))
-        else:
-            pool = processes if processes and chunk[0].item.is_notation else threads
-            submit = _at_once if pool is None else pool.submit
-            under_way.append((chunk, submit(_each, work, [job.item for job in chunk])))
-        while len(under_way) >= most_under_way:
+        is_known = chunk[0].known is not None
+        items = [job.item for job in chunk]
+        under_way.append((chunk, None if is_known else submit(_each, work, items)))
+        while len(under_way) >= (1 if pool is None else most_under_way):
             yield from _finished(*under_way.popleft())
     while under_way:
         yield from _finished(*under_way.popleft())

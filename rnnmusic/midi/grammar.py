@@ -58,7 +58,7 @@ def grade_events(data: bytes, at: int, stop: int, status: int) -> int:
             if kind > 0x7F:
                 return 0
             size, at = read_number(data, at + 1, stop, LONGEST_NUMBER)
-            if size < 0 or size > stop - at or (0 <= _size_of(kind) != size):
+            if size < 0 or size > stop - at or (0 <= size_of(kind) != size):
                 return 0
             if kind == END:
                 return grade
@@ -118,7 +118,7 @@ def system_end(data: bytes, at: int, stop: int) -> int:
     return at
 
 
-def _size_of(kind: int) -> int:
+def size_of(kind: int) -> int:
     """Size of the payload of a meta event; -1: any."""
     if kind == TEMPO:
         return 3
@@ -135,4 +135,4 @@ def _size_of(kind: int) -> int:
     return -1
 
 
-HELPERS = (read_number, data_width, system_end, _size_of, grade_events, find_event)
+HELPERS = (read_number, data_width, system_end, size_of, grade_events, find_event)

@@ -16,6 +16,7 @@ from rnnmusic.midi.grammar import (
     find_event,
     grade_events,
     read_number,
+    size_of,
     system_end,
 )
 
@@ -38,7 +39,7 @@ def recover(data: bytes, stop: int, what: int, at: int, state: s.State) -> int:
             return _NEAR
     elif what >= s.SHORT_META:
         size, payload = read_number(data, at + 1, stop, LONGEST_NUMBER)
-        if _goes_on(data, payload + size, stop, status):
+        if size == size_of(int(data[at])) or _goes_on(data, payload + size, stop, status):
             cursor[s.AT] = payload + size
             note(repairs, what, cursor, 0)
             return _NEAR

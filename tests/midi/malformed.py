@@ -160,10 +160,11 @@ CASES = [
     Case("wait without end", smf(NOTE + b"\xff" * 20 + THREE), REPAIRED, 4, "damaged place"),
     Case("junk in the middle", smf(NOTE * 3 + b"\xf5\xff\xfe\xc9\x91\xa4" + THREE), REPAIRED, 6,
          "left out"),
-    Case("back and forth", smf(
-        THREE[:-4] + tempo(0) + THREE[:8] + b"\x00\xff\x51\x03\x80\x3c\x40" + tempo(0) + NOTE
-        + b"\x00\xff\x51\x03\x00" + b"\x92" * 90 + b"\x80\x3c\x40" + THREE), REPAIRED, 8,
-         "damaged"),
+    # Found by fuzzing: going back to before one fault led to another and back again, for ever.
+    Case("back and forth", raw.header(1) + b"MTrk\0\0\0\x49"
+         + (NOTE + tempo(0)) + (NOTE + b"\x00\xff\x51\x03\x80\x3c\x40") + tempo(0)
+         + (NOTE + b"\x00\xff\x51\x03\x00") + b"\x92" * 60 + b"\x93" + b"\x92" * 19
+         + b"\x80\x3c\x40" + NOTE * 2 + END, REPAIRED, 5, "damaged"),
     # -- nothing in them
     Case("empty", b"", REJECTED, says="it is empty"),
     Case("text", b"Twinkle, twinkle, little star", REJECTED, says="it starts with b'Twin'"),
