@@ -49,6 +49,10 @@ class Kernel(Generic[P, R]):
             self.function, patience=patience, example=self._example, helpers=self._helpers
         )
 
+    def get_ready(self) -> None:
+        """Compile now whatever the work: it is known that there will be plenty."""
+        self.for_work(self._patience + 1)
+
     def for_work(self, amount: int) -> Callable[P, R]:
         """The function to do this much work with."""
         if self._compiled is not None:

@@ -15,9 +15,10 @@ from rnnmusic.corpus import splits
 from rnnmusic.corpus.earlier import Earlier, same_build, stamp_of
 from rnnmusic.corpus.encoding import REVISION
 from rnnmusic.corpus.placing import Placing
-from rnnmusic.corpus.reading import Job, Outcome, outcomes_of, slow_items
+from rnnmusic.corpus.reading import Job, outcomes_of, slow_items
 from rnnmusic.corpus.records import VERDICTS, Verdict
 from rnnmusic.corpus.sources import AUDIO_EXTENSIONS, MUSIC_EXTENSIONS, Sources, expand
+from rnnmusic.corpus.spool import Outcome
 from rnnmusic.corpus.store import is_store, read_index, read_verdicts
 from rnnmusic.corpus.writing import VERDICTS_FILE, StoreWriter
 from rnnmusic.encodings.protocol import AudioEncoding, Encoding
@@ -130,6 +131,7 @@ class _Build:
         reading = outcomes_of(
             self._jobs(),
             self._encoding,
+            folder,
             slow=slow_items(items),
             count=len(items),
             workers=self._workers,

@@ -10,13 +10,14 @@ import numpy as np
 
 from rnnmusic.audio import Audio, read_audio
 from rnnmusic.corpus import fingerprints, notation, splits
+from rnnmusic.corpus._shingles import SKETCH
 from rnnmusic.corpus.facts import facts
 from rnnmusic.corpus.notation import NOT_STATED
 from rnnmusic.corpus.records import NO_KEY, PIECE, Found, Verdict, pack
 from rnnmusic.corpus.sources import Item
 from rnnmusic.encodings.protocol import AudioEncoding, Encoded, Encoding, ScoreEncoding
 from rnnmusic.errors import InputError, UsageError
-from rnnmusic.score import NOTE, Score, Track
+from rnnmusic.score import Score
 
 #: Raised whenever the same file would become something else: then no store is taken up again.
 REVISION = 1
@@ -50,18 +51,12 @@ def encode_item(item: Item, encoding: Encoding) -> list[Found | Verdict]:
 
 
 def warm_up(encoding: Encoding) -> None:
-    """Have everything loaded that reading many MIDI files needs."""
-    from rnnmusic import midi
+    """Have everything compiled that reading many MIDI files needs."""
+    from rnnmusic.midi.reader import SCAN
 
-    # So many notes that every kernel takes the trouble to be compiled.
-    notes = np.zeros(1 << 17, dtype=NOTE)
-    notes["start_tick"] = np.arange(len(notes))
-    notes["end_tick"] = notes["start_tick"] + 1
-    notes["pitch"], notes["velocity"] = 60, 64
-    score = midi.load(midi.dumps(Score(ticks_per_quarter=480, tracks=(Track(notes=notes),)))).score
-    if isinstance(encoding, ScoreEncoding):
-        encoding.encode_packed(score)
-    fingerprints.sketch(score)
+    kernels = encoding.kernels if isinstance(encoding, ScoreEncoding) else ()
+    for kernel in (SCAN, *kernels, SKETCH):
+        kernel.get_ready()
 
 
 def _load(item: Item, encoding: Encoding) -> list[_Loaded]:

@@ -18,12 +18,14 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from multiprocessing import get_context
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 from rnnmusic.corpus import notation
 from rnnmusic.corpus.encoding import encode_item, warm_up
-from rnnmusic.corpus.records import Found, Verdict
 from rnnmusic.corpus.sources import Item
+from rnnmusic.corpus.spool import Outcome, Spooled, spool, unspool
 from rnnmusic.encodings.protocol import AudioEncoding, Encoding
 from rnnmusic.errors import RnnMusicError
 
@@ -32,11 +34,11 @@ MIN_PARALLEL_SCORES = 8  # that music21 has to parse, for seconds each
 # MIDI files, a thousand of which are read in a second: a process that has to start from nothing
 # takes about as long, a fork of this one next to nothing.
 MIN_FOR_FORKS, MIN_FOR_NEW = 64, 3000
-FILES_AT_ONCE = 4  # handed to a worker; scores of music21 take so long that each goes by itself
-CHUNKS_PER_WORKER = 4  # under way, read or waiting to be taken
+FILES_AT_ONCE = 16  # handed to a worker; scores of music21 take so long that each goes by itself
+CHUNKS_PER_WORKER = 3  # under way, read or waiting to be taken
 
-Outcome = Found | Verdict  # the verdict: rejected
 Work = Callable[[Item], list[Outcome]]
+Results = list[list[Outcome]] | Spooled
 
 
 class Job(NamedTuple):
@@ -49,19 +51,32 @@ class Job(NamedTuple):
 
 @contextmanager
 def outcomes_of(
-    jobs: Iterable[Job], encoding: Encoding, *, slow: int, count: int, workers: int | None
+    jobs: Iterable[Job],
+    encoding: Encoding,
+    folder: Path,
+    *,
+    slow: int,
+    count: int,
+    workers: int | None,
 ) -> Iterator[Iterator[tuple[Job, list[Outcome]]]]:
-    """What becomes of each of `count` jobs, in order; music21 has to parse `slow` of them."""
+    """What becomes of each of `count` jobs, in order; music21 has to parse `slow` of them.
+
+    folder: where there is room for what is under way; nothing is left there.
+    """
     work = partial(encode_item, encoding=encoding)
     workers = workers or default_workers()
     with ExitStack() as stack:
         pool = None
         if workers > 1:
             pool = _pool(workers, encoding, slow, count)
+        spool_folder = None
+        if isinstance(pool, ProcessPoolExecutor):
+            spool_folder = stack.enter_context(TemporaryDirectory(prefix="spool-", dir=folder))
         if pool is not None:
             stack.enter_context(_closing(pool))
+        place = None if spool_folder is None else Path(spool_folder)
         try:
-            yield _in_order(jobs, work, pool, workers * CHUNKS_PER_WORKER)
+            yield _in_order(jobs, work, pool, place, workers * CHUNKS_PER_WORKER)
         except BrokenProcessPool as error:
             raise RnnMusicError(
                 "A process that read scores died, for want of memory or because the calling "
@@ -109,14 +124,19 @@ def default_workers() -> int:
 
 
 def _in_order(
-    jobs: Iterable[Job], work: Work, pool: Executor | None, most_under_way: int
+    jobs: Iterable[Job],
+    work: Work,
+    pool: Executor | None,
+    spool_folder: Path | None,
+    most_under_way: int,
 ) -> Iterator[tuple[Job, list[Outcome]]]:
-    under_way: deque[tuple[list[Job], Future[list[list[Outcome]]] | None]] = deque()
+    under_way: deque[tuple[list[Job], Future[Results] | None]] = deque()
     submit = _at_once if pool is None else pool.submit
     for chunk in _chunks(jobs):
         is_known = chunk[0].known is not None
         items = [job.item for job in chunk]
-        under_way.append((chunk, None if is_known else submit(_each, work, items)))
+        future = None if is_known else submit(_each, work, items, spool_folder)
+        under_way.append((chunk, future))
         while len(under_way) >= (1 if pool is None else most_under_way):
             yield from _finished(*under_way.popleft())
     while under_way:
@@ -124,14 +144,15 @@ def _in_order(
 
 
 def _finished(
-    chunk: list[Job], future: Future[list[list[Outcome]]] | None
+    chunk: list[Job], future: Future[Results] | None
 ) -> Iterator[tuple[Job, list[Outcome]]]:
-    found = [job.known or [] for job in chunk] if future is None else future.result()
-    yield from zip(chunk, found, strict=True)
+    found: Results = [job.known or [] for job in chunk] if future is None else future.result()
+    yield from zip(chunk, unspool(found) if isinstance(found, Spooled) else found, strict=True)
 
 
-def _each(work: Work, items: Sequence[Item]) -> list[list[Outcome]]:
-    return [work(item) for item in items]
+def _each(work: Work, items: Sequence[Item], spool_folder: Path | None) -> Results:
+    outcomes = [work(item) for item in items]
+    return outcomes if spool_folder is None else spool(outcomes, spool_folder)
 
 
 def _at_once(function: Callable[..., Any], *arguments: Any) -> Future[Any]:

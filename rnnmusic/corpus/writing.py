@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -82,7 +81,8 @@ class StoreWriter:
 
     def add_verdict(self, verdict: Verdict) -> None:
         """Write a verdict, which has no split yet."""
-        _line(self._verdicts, {**asdict(verdict), "left_out": verdict.left_out or {}, "split": ""})
+        entry = {**vars(verdict), "left_out": verdict.left_out or {}, "split": ""}
+        _line(self._verdicts, entry)
 
     def add_input(self, *columns: str | int) -> None:
         """Write a line about an input file, for the next build to tell whether it has changed."""

@@ -16,6 +16,7 @@ from rnnmusic.encodings._checks import (
     check_whole,
     checked_steps,
 )
+from rnnmusic.encodings._drawing import SURVEY
 from rnnmusic.encodings._events_live import EventsLiveDecoder, EventsLiveEncoder
 from rnnmusic.encodings._grid import Ints, bar_lines, make_score, select_notes
 from rnnmusic.encodings._placing import (
@@ -62,6 +63,7 @@ class NoteEvents(ScoreEncoding):
     """
 
     name: ClassVar[str] = "note-events"
+    kernels = (SURVEY, PLACE)
 
     steps_per_quarter: int = 12
     lowest_pitch: int = 21

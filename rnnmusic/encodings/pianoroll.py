@@ -17,7 +17,7 @@ from rnnmusic.encodings._checks import (
     check_whole,
     checked_steps,
 )
-from rnnmusic.encodings._drawing import DRAW
+from rnnmusic.encodings._drawing import DRAW, SURVEY
 from rnnmusic.encodings._grid import Ints, bar_lines, make_score, select_notes
 from rnnmusic.encodings._roll_live import VELOCITY, RollLiveDecoder, RollLiveEncoder
 from rnnmusic.encodings.protocol import Encoded, ScoreEncoding, Steps
@@ -53,6 +53,7 @@ class PianoRoll(ScoreEncoding):
     """
 
     name: ClassVar[str] = "piano-roll"
+    kernels = (SURVEY, DRAW)
 
     steps_per_quarter: int = 4
     lowest_pitch: int = 21

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rnnmusic.audio import Audio
+from rnnmusic.compiling import Kernel
 from rnnmusic.errors import UsageError
 from rnnmusic.score import Score
 
@@ -143,6 +144,8 @@ class Encoding(ABC):
 
 class ScoreEncoding(Encoding):
     """Score <-> integer steps."""
+
+    kernels: ClassVar[tuple[Kernel[..., Any], ...]] = ()  # what encoding runs on
 
     @abstractmethod
     def encode(self, score: Score) -> Encoded:

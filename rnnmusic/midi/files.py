@@ -112,6 +112,9 @@ def _opened(source: str | os.PathLike[str] | bytes, limits: Limits) -> tuple[Byt
                 limits.check_bytes(size)
             if size > _MAPPED:
                 return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ), f"{path}"
+            if size:
+                return file.read(size), f"{path}"
+            # Empty, or a pipe, which has no size. Room for the limit takes a while to be had.
             return file.read(limits.max_bytes + 1), f"{path}"
     except LimitError as error:
         raise _refused(f"{path}", error) from None
