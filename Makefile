@@ -4,6 +4,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+FUZZ_SECONDS := 600
 INSTALLED := $(VENV)/.installed
 
 .PHONY: demo test test-slow fuzz bench lint clean help
@@ -12,7 +13,7 @@ help:
 	@echo "make demo       train on Bach chorales for two minutes, write demo/bach.{mid,wav,png}"
 	@echo "make test       run the test suite"
 	@echo "make test-slow  run the slow tests"
-	@echo "make fuzz       feed the MIDI reader broken files for FUZZ_SECONDS (600)"
+	@echo "make fuzz       feed the MIDI reader broken files for ten minutes (FUZZ_SECONDS=600)"
 	@echo "make bench      measure the figures of docs/benchmarks.md"
 	@echo "make lint       ruff, mypy and the floors of the architecture"
 
@@ -25,9 +26,19 @@ test: $(INSTALLED)
 test-slow: $(INSTALLED)
 	$(BIN)/python -m pytest -m slow
 
+fuzz: $(INSTALLED)
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet --group fuzz
+	$(BIN)/python -m tests.fuzz.fuzz_midi -max_total_time=$(FUZZ_SECONDS)
+
 bench: $(INSTALLED)
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet --group peers
 	$(BIN)/python benchmarks/roll_speed.py
 	$(BIN)/python benchmarks/nade.py
+	$(BIN)/python benchmarks/midi_limits.py
+	$(BIN)/python benchmarks/corpus_speed.py
+	$(BIN)/python benchmarks/loader.py
+	$(BIN)/python benchmarks/audio_frames.py
+	$(BIN)/python benchmarks/near_duplicates.py
 
 lint: $(INSTALLED)
 	$(BIN)/pre-commit run --all-files
