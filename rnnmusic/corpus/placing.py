@@ -72,14 +72,18 @@ class Placing:
         for name, source, _, composer in names:
             keys.append(self._key(name, source, composer))
             if self._given is not None:
-                given.append(self._given.split_of(_file_of(name)))
+                given.append(self._given.split_of(name))
                 titles.append(name)
         groups = splits.group(sketches, table["family"], keys if self._group_by else None)
         table["group"] = groups
         places = splits.assign(
             groups, table["sha256"], self._fractions, self._seed, given if self._given else None
         )
-        torn = splits.leaks(groups, places) if self._given else []
+        torn = []
+        if self._given:
+            # Pieces that are kept together for another reason are no versions of each other.
+            versions = splits.group(sketches, table["family"]) if self._group_by else groups
+            torn = splits.leaks(versions, places)
         sentences = [
             f"{titles[i]} ({places[i]}) is a version of {titles[leak.relative]} "
             f"({places[leak.relative]})"
@@ -98,16 +102,10 @@ class Placing:
             # The folder a file is in, not the name within its source: two sources may share it.
             return source.rpartition("/")[0]
         if self._group_by == "composer":
-            told = self._given.composer_of(_file_of(name)) if self._given else None
+            told = self._given.composer_of(name) if self._given else None
             # Collections are often sorted into a folder for each composer.
             return told or composer or name.rpartition("/")[0].partition("/")[0] or None
         return None
-
-
-def _file_of(name: str) -> str:
-    """The name of the file that a piece is from: one of many tunes has a number behind a #."""
-    file, mark, number = name.rpartition("#")
-    return file if mark and number.isdecimal() else name
 
 
 def _digest(path: Path) -> str:
