@@ -22,6 +22,8 @@ from typing import Any
 
 import numpy as np
 
+from rnnmusic.midi.limits import Limits
+
 MILLION = 1_000_000
 END = b"\x00\xff\x2f\x00"
 
@@ -61,8 +63,8 @@ def filled(unit: bytes, size: int) -> bytes:
 
 
 def many_tracks(events: bytes, size: int, file_format: int) -> bytes:
-    """As many tracks of these events as fit, at most 65,535."""
-    count = min(0xFFFF, size // (len(events) + 12))
+    """As many tracks of these events as fit and are allowed."""
+    count = min(Limits().max_tracks, size // (len(events) + 12))
     return smf(*[events + END] * count, file_format=file_format)
 
 
@@ -141,8 +143,8 @@ def hostile(size: int) -> dict[str, Callable[[], bytes]]:
         "empty sequences": lambda: many_tracks(b"", size, 2),
         "tracks of a note": lambda: many_tracks(note, size, 1),
         "sequences of a note": lambda: many_tracks(note, size, 2),
-        "tracks of no length": lambda: smf(*[b""] * min(0xFFFF, size // 8)),
-        "tracks of wrong length": lambda: smf(*[note + END] * (size // 20)).replace(
+        "tracks of no length": lambda: smf(*[b""] * min(Limits().max_tracks, size // 8)),
+        "tracks of wrong length": lambda: many_tracks(note, size, 1).replace(
             b"MTrk\x00\x00\x00\x0c", b"MTrk\x00\x00\x00\x0b"
         ),
         "track names all over": lambda: smf(filled(b"MTrk", size)),

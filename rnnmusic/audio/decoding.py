@@ -132,6 +132,10 @@ def _opened(path: Path) -> soundfile.SoundFile:
     except (soundfile.SoundFileError, TypeError, ValueError, OSError) as error:
         # TypeError: by their name alone, .raw files are taken for headerless ones.
         reason = getattr(error, "error_string", str(error)).strip(" .")
+        if not path.stat().st_size:
+            reason = "it is empty"
+        elif "not a regular file" in reason:  # what libsndfile says of an .mp3 that isn't one
+            reason = "Format not recognised"
         raise InputError(
             f"can't be read as audio ({reason}); give a WAV, FLAC, OGG or MP3 file."
         ) from error

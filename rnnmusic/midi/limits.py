@@ -23,7 +23,7 @@ class Limits:
     """
 
     max_bytes: int = 1 << 28
-    max_tracks: int = 0xFFFF  # a header can't announce more
+    max_tracks: int = 1 << 14  # of which a file of 1 MB can hold four times as many
     max_notes: int = 1 << 24
     max_ticks: int = 1 << 54
     max_seconds: float = math.inf

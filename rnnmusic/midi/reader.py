@@ -23,10 +23,10 @@ from rnnmusic.score import TEMPO, Score, Table, Track, sort_notes, table
 from rnnmusic.score.assembly import MalformedError
 from rnnmusic.score.messages import DRUM_CHANNEL
 
-# As many bytes take plain Python a third of a second, half of what loading machine code takes.
+# As many bytes take plain Python as long as loading machine code: half a second.
 SCAN = Kernel(
     scan.scan,
-    patience=1 << 20,
+    patience=1 << 19,
     example=lambda: (
         _viewed(b""),
         np.empty(0, dtype=s.CHUNK),
@@ -39,7 +39,7 @@ SCAN = Kernel(
 
 _PROGRAMS = 128
 _WINDOW = 1 << 22  # bytes of a mapped file to have in memory at once; a multiple of any page
-_PATIENCE = 1 << 15  # positions to try after faults before Python leaves that to machine code
+_PATIENCE = 1 << 12  # positions to try after faults before Python leaves that to machine code
 _MOST_WORK = 1 << 10  # positions to try per byte of a file: no file takes so many
 _WORK_PER_TRACK = 100  # bytes that take as long
 _NO_BYTES = np.frombuffer(b"\0", dtype=np.uint8)[:0]
