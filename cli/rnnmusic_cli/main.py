@@ -13,7 +13,7 @@ import typer
 
 import rnnmusic
 from rnnmusic.errors import RnnMusicError
-from rnnmusic_cli import corpus, demo, evaluate, generate, live, models, render, train
+from rnnmusic_cli import corpus, demo, evaluate, generate, inspect, live, models, render, train
 from rnnmusic_cli.console import fail
 
 app = typer.Typer(
@@ -28,6 +28,7 @@ app.add_typer(corpus.app, name="corpus")
 app.command("demo")(demo.demo)
 app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
+app.command("inspect")(inspect.inspect)
 app.command("generate")(generate.generate)
 app.command("render")(render.render)
 app.command("models")(models.models)

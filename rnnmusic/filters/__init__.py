@@ -1,0 +1,1 @@
+"""Linear recurrences as IIR filters: forms, kernels, learnable modules, design, fit, export."""
