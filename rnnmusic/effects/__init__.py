@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rnnmusic.effects.files import is_effect, load, save
 from rnnmusic.effects.fit import Learned, Schedule, error_to_signal, fit
+from rnnmusic.effects.linear import as_form
 from rnnmusic.effects.model import Effect, EffectConfig, build
 from rnnmusic.effects.streaming import EffectStream
 
@@ -13,6 +14,7 @@ __all__ = [
     "EffectStream",
     "Learned",
     "Schedule",
+    "as_form",
     "build",
     "error_to_signal",
     "fit",

@@ -34,6 +34,21 @@ class EffectStream:
         self.reset()
 
     @property
+    def inputs(self) -> int:
+        """Channels that go in."""
+        return self._effect.config.inputs
+
+    @property
+    def outputs(self) -> int:
+        """Channels that come out."""
+        return self._effect.config.outputs
+
+    @property
+    def sample_rate_hz(self) -> float:
+        """The rate of the recordings that the effect was learned from."""
+        return float(self._effect.config.sample_rate_hz)
+
+    @property
     def is_compiled(self) -> bool:
         """Whether the network runs without torch."""
         return self._layers is not None

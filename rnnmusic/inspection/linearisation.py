@@ -17,7 +17,8 @@ from torch.func import jacrev, vmap
 
 from rnnmusic.filters.forms import StateSpace
 from rnnmusic.inspection.trajectory import Trajectory
-from rnnmusic.recurrent import State, tree_map
+from rnnmusic.recurrent import tree_map
+from rnnmusic.recurrent.flat import flattened
 
 _CHUNK = 64  # rows of a Jacobian at once: bounds the memory of large layers
 
@@ -58,33 +59,3 @@ def linearise(trajectory: Trajectory, steps: NDArray[np.int64]) -> list[Moment]:
         form = StateSpace(by_s[:size], by_x[:size], by_s[size:], by_x[size:])
         moments.append(Moment(step, form))
     return moments
-
-
-def flattened(states: State) -> tuple[Tensor, Unflatten]:
-    """States as rows of real numbers, and the way back."""
-    leaves: list[Tensor] = []
-    tree_map(leaves.append, states)
-    rows = [torch.view_as_real(leaf) if leaf.is_complex() else leaf for leaf in leaves]
-    return torch.cat([row.flatten(1) for row in rows], dim=1), Unflatten(states)
-
-
-class Unflatten:
-    """Rows of numbers back into states of a given structure."""
-
-    def __init__(self, like: State) -> None:
-        self._like = like
-
-    def __call__(self, flat: Tensor) -> State:
-        """States of rows (B, N)."""
-        at = 0
-
-        def take(leaf: Tensor) -> Tensor:
-            nonlocal at
-            count = leaf[0].numel() * (2 if leaf.is_complex() else 1)
-            part = flat[:, at : at + count]
-            at += count
-            if leaf.is_complex():
-                return torch.view_as_complex(part.reshape(-1, *leaf.shape[1:], 2))
-            return part.reshape(-1, *leaf.shape[1:])
-
-        return tree_map(take, self._like)

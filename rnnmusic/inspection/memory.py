@@ -9,9 +9,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from rnnmusic.inspection.linearisation import Unflatten, flattened
 from rnnmusic.inspection.trajectory import Trajectory
 from rnnmusic.recurrent import tree_map
+from rnnmusic.recurrent.flat import Unflatten, flattened
 
 _DIRECTIONS = 8  # random changes from each start
 _STARTS = 24

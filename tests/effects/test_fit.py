@@ -62,3 +62,8 @@ def test_the_same_seed_learns_the_same(recordings):
 def test_what_cannot_be_learned_from(heard, wanted, complaint):
     with pytest.raises(InputError, match=complaint):
         effects.fit(EffectConfig(RATE), heard, wanted)
+
+
+def test_a_network_that_bends_is_no_filter():
+    with pytest.raises(InputError, match="isn't linear"):
+        effects.as_form(effects.build(EffectConfig(RATE, "gru", 4)))
