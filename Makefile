@@ -38,6 +38,7 @@ bench: $(INSTALLED)
 	$(BIN)/python benchmarks/corpus_speed.py
 	$(BIN)/python benchmarks/loader.py
 	$(BIN)/python benchmarks/audio_frames.py
+	$(BIN)/python benchmarks/filters.py
 	$(BIN)/python benchmarks/near_duplicates.py
 
 lint: $(INSTALLED)

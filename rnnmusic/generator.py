@@ -26,6 +26,14 @@ class ModelConfig:
     variational: bool = False  # one dropout mask per sequence (Gal and Ghahramani 2015)
     learned_initial_state: bool = False
     forget_bias: float | None = None  # effective bias of an LSTM's forget gate; None: its own
+    # Linear flavours; None: their own.
+    max_radius: float | None = None  # bound of the poles
+    orthogonal: bool | None = None  # the state matrix of "linear"
+    states: int | None = None  # of "linear", per layer
+    sections: int | None = None  # biquads of each output of "iir"
+    modes: int | None = None  # complex states of "ssm", per layer
+    discretization: str | None = None  # of "ssm": lru, zoh or bilinear
+    start: str | None = None  # poles of "ssm" before learning: ring or s4d-lin
 
 
 @dataclass(frozen=True)
@@ -85,7 +93,16 @@ class Generator(nn.Module):
             dropout=model.dropout,
             variational=model.variational,
             learned_initial_state=model.learned_initial_state,
-            **_given(forget_bias=model.forget_bias),
+            **_given(
+                forget_bias=model.forget_bias,
+                max_radius=model.max_radius,
+                orthogonal=model.orthogonal,
+                states=model.states,
+                sections=model.sections,
+                modes=model.modes,
+                discretization=model.discretization,
+                start=model.start,
+            ),
         )
         self.head = heads.build(
             head.name,
@@ -127,7 +144,7 @@ class Generator(nn.Module):
         return sum(p.numel() for p in self.parameters())
 
 
-def _given(**options: float | None) -> dict[str, Any]:
+def _given(**options: float | str | None) -> dict[str, Any]:
     """Options that only some flavours have: one that isn't given isn't asked for."""
     return {name: value for name, value in options.items() if value is not None}
 

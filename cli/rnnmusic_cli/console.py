@@ -25,9 +25,10 @@ class _Console(Console):
         raise BrokenPipeError
 
 
+# emoji: what a person typed (peak:a:3) is never made into a picture.
 # soft_wrap: a sentence or a path is never broken in the middle, whatever the width of the pipe.
-out = _Console(soft_wrap=True, highlight=False)
-err = _Console(stderr=True, soft_wrap=True, highlight=False)
+out = _Console(soft_wrap=True, highlight=False, emoji=False)
+err = _Console(stderr=True, soft_wrap=True, highlight=False, emoji=False)
 
 
 def say(message: str) -> None:

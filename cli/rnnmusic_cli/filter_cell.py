@@ -122,7 +122,7 @@ def _real_time_factor(effect: Effect, source: Audio) -> float:
     started = time.process_time()
     for block in np.array_split(samples, max(1, samples.shape[1] // 64), axis=1):
         stream.process(block)
-    return (time.process_time() - started) * source.sample_rate_hz / samples.shape[1]
+    return float((time.process_time() - started) * source.sample_rate_hz / samples.shape[1])
 
 
 def _print(figures: dict[str, Any]) -> None:

@@ -13,7 +13,18 @@ import typer
 
 import rnnmusic
 from rnnmusic.errors import RnnMusicError
-from rnnmusic_cli import corpus, demo, evaluate, generate, inspect, live, models, render, train
+from rnnmusic_cli import (
+    corpus,
+    demo,
+    evaluate,
+    filter,
+    generate,
+    inspect,
+    live,
+    models,
+    render,
+    train,
+)
 from rnnmusic_cli.console import fail
 
 app = typer.Typer(
@@ -29,6 +40,7 @@ app.command("demo")(demo.demo)
 app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
 app.command("inspect")(inspect.inspect)
+app.add_typer(filter.app, name="filter")
 app.command("generate")(generate.generate)
 app.command("render")(render.render)
 app.command("models")(models.models)

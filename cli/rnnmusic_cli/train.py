@@ -26,7 +26,7 @@ def train(
     recipe: Annotated[
         Path | None, typer.Option(help="A recipe.toml; the flags below override it.")
     ] = None,
-    model: Annotated[str | None, typer.Option(help="rnn, lstm or gru.")] = None,
+    model: Annotated[str | None, typer.Option(help="rnn, lstm, gru, linear, iir or ssm.")] = None,
     size: Annotated[int | None, typer.Option(min=1, help="Units per layer.")] = None,
     layers: Annotated[int | None, typer.Option(min=1, help="Recurrent layers.")] = None,
     dropout: Annotated[float | None, typer.Option(min=0, max=0.95)] = None,

@@ -97,7 +97,7 @@ class RtMidiDriver:
         return self._opened(name, lambda native: native.open_virtual_port(name))
 
     def _names(self, kind: Any) -> list[str]:
-        with _quiet():
+        with quiet():
             native = self._client(kind)
             try:
                 return _port_names(native)
@@ -113,7 +113,7 @@ class RtMidiDriver:
     def _opened(self, name: str, connect: Any) -> NativeOutput:
         native = None
         try:
-            with _quiet():
+            with quiet():
                 native = self._client(self._binding.MidiOut)
                 connect(native)
         except Exception as error:  # each binding has errors of its own
@@ -203,7 +203,7 @@ def _rtmidi2_reaches_jack() -> bool:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Keep what native libraries write to file descriptor 2 from the person at the keyboard."""
     try:
         saved = os.dup(2)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from rnnmusic.errors import UsageError
+from rnnmusic.recurrent.diagonal import DiagonalSsm, DiagonalState
 from rnnmusic.recurrent.gated import (
     GatedLayer,
     Gru,
@@ -16,14 +17,22 @@ from rnnmusic.recurrent.gated import (
     RnnState,
     VanillaRnn,
 )
+from rnnmusic.recurrent.iir import IirCell, IirState
+from rnnmusic.recurrent.linear import LinearRecurrence, LinearState
 from rnnmusic.recurrent.protocol import Recurrent, State, detach, tree_map, where
 from rnnmusic.recurrent.stack import Stack
 
 __all__ = [
     "RECURRENT",
+    "DiagonalSsm",
+    "DiagonalState",
     "GatedLayer",
     "Gru",
     "GruState",
+    "IirCell",
+    "IirState",
+    "LinearRecurrence",
+    "LinearState",
     "Lstm",
     "LstmState",
     "Recurrent",
@@ -39,7 +48,14 @@ __all__ = [
 ]
 
 #: One layer of each flavour: called with input_size, size and the flavour's own options.
-RECURRENT: dict[str, Callable[..., Recurrent]] = {"rnn": VanillaRnn, "lstm": Lstm, "gru": Gru}
+RECURRENT: dict[str, Callable[..., Recurrent]] = {
+    "rnn": VanillaRnn,
+    "lstm": Lstm,
+    "gru": Gru,
+    "linear": LinearRecurrence,
+    "iir": IirCell,
+    "ssm": DiagonalSsm,
+}
 
 
 def layer_options(name: str) -> dict[str, Any]:

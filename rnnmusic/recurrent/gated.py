@@ -9,7 +9,6 @@ blocks of rows per gate, in torch's order, and two biases. These networks count 
 from __future__ import annotations
 
 from abc import abstractmethod
-from functools import partial
 from typing import Any, ClassVar, Literal, NamedTuple
 
 import torch
@@ -18,7 +17,7 @@ from torch.nn import functional as F
 
 from rnnmusic.errors import UsageError
 from rnnmusic.recurrent import segments
-from rnnmusic.recurrent.protocol import Recurrent, State, tree_map, where
+from rnnmusic.recurrent.protocol import Recurrent, State
 
 
 class RnnState(NamedTuple):
@@ -102,28 +101,17 @@ class GatedLayer(Recurrent):
         """A whole stretch, as in `Recurrent`: one fused call where nothing resets or ends early.
 
         With resets or lengths, rows are cut into their unbroken stretches, which run side by side.
-        Resets and lengths are looked at on the host: a GPU is waited for.
         """
-        batch, time, _ = x.shape
         if state is None:
-            state = self.initial_state(batch)
+            state = self.initial_state(len(x))
         weights = self._weights()
         if reset is None and lengths is None:
             return self._run(x, state, weights)
-        flat = x.flatten(0, 1)
-        pieces = segments.cut(batch, time, reset, lengths, x)
-        y = x.new_zeros(batch * time, self.output_size)
-        end = state
-        for group in segments.groups(pieces):
-            part = segments.Segments(*(column[group] for column in pieces))
-            index, valid = segments.positions(part, time)
-            inputs = flat.index_select(0, index.flatten()).view(*index.shape, -1)
-            carried = tree_map(partial(torch.index_select, dim=0, index=part.row), state)
-            begin = where(part.fresh, self.initial_state(len(group)), carried)
-            outputs, ends = self._run_ragged(inputs, begin, weights, valid)
-            y = y.index_copy(0, index[valid], outputs[valid].to(y))
-            end = tree_map(partial(_put_last, part), end, ends)
-        return y.view(batch, time, -1), end
+
+        def kernel(x: Tensor, state: State, valid: Tensor) -> tuple[Tensor, State]:
+            return self._run_ragged(x, state, weights, valid)
+
+        return segments.run(self, kernel, x, state, reset, lengths)
 
     @abstractmethod
     def _run(self, x: Tensor, state: State, weights: list[Tensor]) -> tuple[Tensor, State]:
@@ -134,7 +122,7 @@ class GatedLayer(Recurrent):
     ) -> tuple[Tensor, State]:
         """The same with rows that end where valid (N, L) does; the state is that at their ends."""
         y, _ = self._run(x, state, weights)
-        return y, self.state_type(_at_end(y, valid))
+        return y, self.state_type(segments.at_end(y, valid))
 
     def _weights(self) -> list[Tensor]:
         weight_hh: Tensor = self.weight_hh
@@ -272,15 +260,4 @@ class Lstm(GatedLayer):
         hold = torch.stack((i, f, g, o)).repeat_interleave(self.output_size).unsqueeze(1)
         x = torch.cat([x, (~valid).unsqueeze(2).to(x.dtype)], dim=2)
         y, end = self._run(x, state, [torch.cat([weight_ih, hold], dim=1), *others])
-        return y, LstmState(_at_end(y, valid), end.c)
-
-
-def _at_end(y: Tensor, valid: Tensor) -> Tensor:
-    """The last valid step of each row: y (N, L, H), valid (N, L) -> (N, H)."""
-    rows = torch.arange(len(y), device=y.device)
-    return y[rows, valid.sum(1) - 1]
-
-
-def _put_last(part: segments.Segments, rows: Tensor, ends: Tensor) -> Tensor:
-    """Rows (B, H) with the ends (N, H) of those segments that are the last of theirs."""
-    return rows.index_copy(0, part.row[part.last], ends[part.last].to(rows))
+        return y, LstmState(segments.at_end(y, valid), end.c)

@@ -25,6 +25,11 @@ FLAVOURS = [
         "two": {"layers": 2},
         "learned": {"layers": 2, "learned_initial_state": True},
     }.items()
+] + [
+    pytest.param("linear", {"orthogonal": True, "states": 7}, id="linear-orthogonal"),
+    pytest.param("iir", {"sections": 3}, id="iir-three"),
+    pytest.param("ssm", {"discretization": "zoh", "modes": 7}, id="ssm-zoh"),
+    pytest.param("ssm", {"discretization": "bilinear", "modes": 2}, id="ssm-bilinear"),
 ]
 flavours = pytest.mark.parametrize(("name", "options"), FLAVOURS)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rnnmusic.filters.forms.combine import cascade, minimum_phase, parallel, scaled
 from rnnmusic.filters.forms.conversion import convert
 from rnnmusic.filters.forms.delays import DelayNetwork, gain_for_decay
 from rnnmusic.filters.forms.diagonal import Diagonal
@@ -33,12 +34,16 @@ __all__ = [
     "SvfChain",
     "TransferFunction",
     "ZeroPoleGain",
+    "cascade",
     "convert",
     "from_json",
     "gain_for_decay",
     "is_orthogonal",
     "load",
+    "minimum_phase",
     "orthogonality_error",
+    "parallel",
     "save",
+    "scaled",
     "to_json",
 ]

@@ -30,20 +30,22 @@ def as_reals(name: str, values: Any, dimensions: int) -> Reals:
     """A float64 copy of so many dimensions; InputError unless all is finite."""
     try:
         array = np.array(values, dtype=np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise InputError(
             f"{name} isn't an array of numbers; give finite real coefficients."
         ) from None
-    return _checked(name, array, dimensions, "real coefficients")
+    _check(name, array, dimensions, "real coefficients")
+    return array
 
 
 def as_complexes(name: str, values: Any, dimensions: int) -> Complexes:
     """A complex128 copy of so many dimensions; InputError unless all is finite."""
     try:
         array = np.array(values, dtype=np.complex128)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise InputError(f"{name} isn't an array of numbers; give finite numbers.") from None
-    return _checked(name, array, dimensions, "complex numbers")
+    _check(name, array, dimensions, "complex numbers")
+    return array
 
 
 def as_counts(name: str, values: Any) -> tuple[int, ...]:
@@ -92,10 +94,9 @@ def check_dense(form: Form) -> None:
         )
 
 
-def _checked(name: str, array: Any, dimensions: int, what: str) -> Any:
+def _check(name: str, array: Reals | Complexes, dimensions: int, what: str) -> None:
     if array.ndim != dimensions or not np.isfinite(array).all():
         raise InputError(
             f"{name} has shape {array.shape} or values that aren't finite; give "
             f"{dimensions}-dimensional finite {what}."
         )
-    return array

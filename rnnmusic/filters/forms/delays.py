@@ -10,7 +10,7 @@ import numpy as np
 from rnnmusic.errors import InputError
 from rnnmusic.filters.forms._checks import as_counts, as_number, as_reals, check_dense, settle
 from rnnmusic.filters.forms.protocol import Complexes, Form, Reals
-from rnnmusic.filters.forms.statespace import StateSpace, solve
+from rnnmusic.filters.forms.statespace import StateSpace, heard
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,12 +51,12 @@ class DelayNetwork(Form):
     @property
     def inputs(self) -> int:
         """Columns of b."""
-        return self.d.shape[1]
+        return int(self.d.shape[1])
 
     @property
     def outputs(self) -> int:
         """Rows of c."""
-        return self.d.shape[0]
+        return int(self.d.shape[0])
 
     @property
     def order(self) -> int:
@@ -77,14 +77,15 @@ class DelayNetwork(Form):
         n, loop = len(self.delay), self.feedback * self.gain
         lines = np.zeros((len(omega), n, n), dtype=np.complex128)
         lines[:, range(n), range(n)] = np.exp(1j * np.outer(omega, self.delay))
-        result = self.c @ solve(lines - loop, self.b) + self.d
+        result = heard(self.c, lines - loop, self.b) + self.d
         return result[:, 0, 0] if self.d.size == 1 else result
 
     def statespace(self) -> StateSpace:
         """The same filter with one state a sample of each line: (order, order) matrices."""
         check_dense(self)
-        order, ends = self.order, np.cumsum(self.delay, dtype=np.int64)
-        starts = ends - self.delay  # where each line is written; it is read at its last sample
+        order, delay = self.order, np.array(self.delay, dtype=np.int64)
+        ends = np.cumsum(delay)
+        starts = ends - delay  # where each line is written; it is read at its last sample
         a = np.eye(order, k=-1)
         a[starts] = 0.0
         a[np.ix_(starts, ends - 1)] = self.feedback * self.gain

@@ -98,12 +98,12 @@ class Diagonal(Form):
     @property
     def inputs(self) -> int:
         """Columns of b."""
-        return self.d.shape[1]
+        return int(self.d.shape[1])
 
     @property
     def outputs(self) -> int:
         """Rows of c."""
-        return self.d.shape[0]
+        return int(self.d.shape[0])
 
     @property
     def order(self) -> int:
@@ -134,8 +134,9 @@ class Diagonal(Form):
         weights = np.einsum("on,ni->noi", self.c, self.b).reshape(len(self.pole), self.d.size)
         with np.errstate(divide="ignore", invalid="ignore"):
             upper, lower = 1 / (z - self.pole), 1 / (z - self.pole.conj())
-        result = (upper @ weights + lower @ weights.conj()) / 2 + self.d.ravel()
-        return result[:, 0] if self.d.size == 1 else result.reshape(len(z), *self.d.shape)
+            result = (upper @ weights + lower @ weights.conj()) / 2 + self.d.ravel()
+        shaped = result[:, 0] if self.d.size == 1 else result.reshape(len(z), *self.d.shape)
+        return np.asarray(shaped, dtype=np.complex128)
 
     def statespace(self) -> StateSpace:
         """The same filter with a real state: blocks [[re, -im], [im, re]] for complex modes."""

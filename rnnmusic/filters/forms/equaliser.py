@@ -58,7 +58,7 @@ class ParametricEq(Form):
     kind: ClassVar[str] = "eq"
 
     bands: tuple[Band, ...]
-    sample_rate_hz: float  # type: ignore[assignment]  # here cutoffs mean nothing without
+    sample_rate_hz: float  # without it cutoffs mean nothing
     gain_db: float = 0.0
 
     def __post_init__(self) -> None:

@@ -66,12 +66,12 @@ def to_json(form: Form) -> dict[str, Any]:
 
 
 def from_json(fields: Any) -> Form:
-    """The filter of such an object."""
-    if not isinstance(fields, dict) or fields.get("filter") not in FORMS:
+    """The filter of such an object; InputError for what isn't one."""
+    if not isinstance(fields, dict) or str(fields.get("filter")) not in FORMS:
         kinds = ", ".join(FORMS)
         raise InputError(f'This is no filter; give a JSON object with "filter", one of {kinds}.')
     try:
         form = FORMS[fields["filter"]].from_dict(fields)
-    except (KeyError, TypeError, ValueError, IndexError) as error:
+    except (KeyError, TypeError, ValueError, IndexError, OverflowError) as error:
         raise InputError(f"The {fields['filter']} filter is damaged ({error!r}).") from None
     return replace(form, sample_rate_hz=fields.get("sample_rate_hz"))  # type: ignore[type-var]

@@ -66,7 +66,8 @@ class Lattice(Form):
             c, delayed = np.sqrt(1 - k * k), inverse * backward
             forward, backward = (forward + k * delayed) / c, (k * forward + delayed) / c
             result = result + v * backward
-        return result / forward
+        response: Complexes = result / forward
+        return response
 
     def to_dict(self) -> dict[str, Any]:
         """The coefficients as lists."""

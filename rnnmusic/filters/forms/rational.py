@@ -17,9 +17,6 @@ from rnnmusic.filters.forms._checks import (
     settle,
 )
 from rnnmusic.filters.forms.protocol import Complexes, Form, Reals
-from rnnmusic.filters.forms.sections import Sections
-
-__all__ = ["Sections", "TransferFunction", "ZeroPoleGain"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +36,9 @@ class TransferFunction(Form):
         b, a = as_reals("b", self.b, 1), as_reals("a", self.a, 1)
         if not len(b) or not len(a) or a[0] == 0:
             raise InputError("A transfer function needs coefficients b and a, and a[0] not zero.")
-        settle(self, b=as_reals("b / a[0]", b / a[0], 1), a=as_reals("a / a[0]", a / a[0], 1))
+        with np.errstate(over="ignore"):
+            b, a = b / a[0], a / a[0]
+        settle(self, b=as_reals("b / a[0]", b, 1), a=as_reals("a / a[0]", a, 1))
 
     @property
     def order(self) -> int:
@@ -58,7 +57,8 @@ class TransferFunction(Form):
         """B / A at exp(1j omega); infinite at a pole."""
         inverse = np.exp(-1j * np.asarray(omega, dtype=np.float64))
         with np.errstate(divide="ignore", invalid="ignore"):
-            return np.polyval(self.b[::-1], inverse) / np.polyval(self.a[::-1], inverse)
+            over, under = (np.polyval(c[::-1], inverse) for c in (self.b, self.a))
+            return np.asarray(over / under, dtype=np.complex128)
 
     def to_dict(self) -> dict[str, Any]:
         """The coefficients as lists."""

@@ -41,8 +41,9 @@ class Sections(Form):
         """Product of the sections' responses; infinite at a pole."""
         inverse = np.exp(-1j * np.asarray(omega, dtype=np.float64))
         result = np.ones(inverse.shape, dtype=np.complex128)
-        for row in self.sos:
-            result *= section_response(row, inverse)
+        with np.errstate(invalid="ignore"):
+            for row in self.sos:
+                result *= section_response(row, inverse)
         return result
 
     def to_dict(self) -> dict[str, Any]:
@@ -143,4 +144,5 @@ def _as_rows(values: Any, *, fewest: int) -> Reals:
             f"Second-order sections of shape {sos.shape} were given; give (sections, 6) with "
             "rows b0 b1 b2 a0 a1 a2 and no a0 zero."
         )
-    return as_reals("sos / a0", sos / sos[:, 3:4], 2)
+    with np.errstate(over="ignore"):
+        return as_reals("sos / a0", sos / sos[:, 3:4], 2)

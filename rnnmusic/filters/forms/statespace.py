@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
@@ -38,12 +39,12 @@ class StateSpace(Form):
     @property
     def inputs(self) -> int:
         """Columns of B."""
-        return self.D.shape[1]
+        return int(self.D.shape[1])
 
     @property
     def outputs(self) -> int:
         """Rows of C."""
-        return self.D.shape[0]
+        return int(self.D.shape[0])
 
     @property
     def order(self) -> int:
@@ -70,9 +71,8 @@ class StateSpace(Form):
         block = max(1, 2**21 // max(1, self.order**2))  # frequencies at once, in 32 MB
         for start in range(0, len(z), block):
             part = z[start : start + block, None, None]
-            result[start : start + block] = self.C @ solve(
-                part * np.eye(self.order) - self.A, self.B
-            )
+            lines = part * np.eye(self.order) - self.A
+            result[start : start + block] = heard(self.C, lines, self.B)
         result += self.D
         return result[:, 0, 0] if self.inputs == self.outputs == 1 else result
 
@@ -92,7 +92,8 @@ class StateSpace(Form):
             matrices = [
                 matrix.reshape(shape) for matrix, shape in zip(matrices, shapes, strict=True)
             ]
-        return cls(*matrices, fields.get("sample_rate_hz"))
+        a, b, c, d = matrices
+        return cls(a, b, c, d, fields.get("sample_rate_hz"))
 
 
 def is_orthogonal(matrix: Reals, tolerance: float = 1e-12) -> bool:
@@ -108,52 +109,62 @@ def orthogonality_error(matrix: Reals) -> float:
     return float(np.max(abs(checked.T @ checked - np.eye(len(checked))), initial=0.0))
 
 
-def solve(matrices: Complexes, right: Reals) -> Complexes:
-    """Solutions of (K, N, N) equations; infinite where omega is at a pole."""
+def heard(c: Reals, matrices: Complexes, b: Reals) -> Complexes:
+    """c matrices**-1 b for matrices (K, N, N); infinite where one is singular, at a pole."""
     try:
-        return np.asarray(np.linalg.solve(matrices, right + 0j), dtype=np.complex128)
+        return np.asarray(c @ np.linalg.solve(matrices, b + 0j), dtype=np.complex128)
     except np.linalg.LinAlgError:
-        shape = (len(matrices), *right.shape)
-        result = np.full(shape, np.inf, dtype=np.complex128)
+        result = np.full((len(matrices), len(c), b.shape[1]), np.inf, dtype=np.complex128)
         for k, matrix in enumerate(matrices):
-            if abs(np.linalg.det(matrix)) > 0:
-                result[k] = np.linalg.solve(matrix, right)
+            with suppress(np.linalg.LinAlgError):
+                result[k] = c @ np.linalg.solve(matrix, b + 0j)
         return result
 
 
 def transmission_zeros(a: Reals, b: Reals, c: Reals, d: Reals) -> Complexes:
-    """Finite zeros of a system of as many inputs as outputs.
+    """Finite zeros of a system of as many inputs as outputs: eigenvalues of the system pencil.
 
-    With one input they are the poles of the inverse on the states that keep the output silent:
-    with relative degree r and h = C A**(r-1) B, of A - B C A**r / h on the null space of
-    C, CA .. CA**(r-1). With several and a singular D, the finite eigenvalues of the system pencil.
+    With one input, the states that keep the output silent for the filter's delay r are the null
+    space of C, CA .. CA**(r-1): on them the pencil with D = C A**(r-1) B has one infinite
+    eigenvalue. It is solved by QZ: A - B C / D would be ruined by a small D.
     """
     if d.size == 1:
-        return _single_zeros(a, b[:, 0], c[0], float(d[0, 0]))
+        return _single_zeros(a, b, c, float(d[0, 0]))
     if np.linalg.cond(d) < 1e8:
         return np.linalg.eigvals(a - b @ np.linalg.solve(d, c)).astype(np.complex128)
-    from scipy.linalg import eig
-
-    n, channels = len(a), len(d)
-    mass = np.zeros((n + channels, n + channels))
-    mass[:n, :n] = np.eye(n)
-    over, under = eig(np.block([[a, b], [c, d]]), mass, right=False, homogeneous_eigvals=True)
+    over, under = _pencil(a, b, c, d)
     finite = abs(under) > 1e-8 * abs(over)
     return np.asarray(over[finite] / under[finite], dtype=np.complex128)
 
 
 def _single_zeros(a: Reals, b: Reals, c: Reals, d: float) -> Complexes:
-    tolerance = 1e3 * np.finfo(float).eps * max(1, len(a))
-    first, rows, row = d, [], c
-    floor = tolerance * np.linalg.norm(b) * np.linalg.norm(c)
+    into, out = float(np.linalg.norm(b)), float(np.linalg.norm(c))
+    if into == 0 or out == 0:  # the input doesn't arrive, or the state isn't heard
+        return np.linalg.eigvals(a).astype(np.complex128) if d else np.zeros(0, np.complex128)
+    b, row, first = b / into, c / out, d / into / out
+    tolerance = 1e3 * np.finfo(float).eps * len(a)
+    rows: list[Reals] = []
+    floor = tolerance
     while abs(first) <= floor:
         if len(rows) == len(a) or not np.linalg.norm(row):
-            return np.zeros(0, dtype=np.complex128)  # nothing of the input arrives
-        rows.append(row)
-        floor = tolerance * np.linalg.norm(b) * np.linalg.norm(row)
-        first, row = float(row @ b), row @ a
-    inverse = a - np.outer(b, row) / first
+            return np.zeros(0, dtype=np.complex128)
+        rows.append(row[0])
+        floor = tolerance * float(np.linalg.norm(row))
+        first, row = float((row @ b)[0, 0]), row @ a
     if rows:
         basis = np.linalg.svd(np.stack(rows))[2][len(rows) :].T
-        inverse = basis.T @ inverse @ basis
-    return np.linalg.eigvals(inverse).astype(np.complex128)
+        a, b, row = basis.T @ a @ basis, basis.T @ b, row @ basis
+    over, under = _pencil(a, b, row, np.array([[first]]))
+    finite = np.argsort(abs(under) / np.hypot(abs(over), abs(under)))[1:]
+    return np.asarray(over[finite] / under[finite], dtype=np.complex128)
+
+
+def _pencil(a: Reals, b: Reals, c: Reals, d: Reals) -> tuple[Complexes, Complexes]:
+    """Generalised eigenvalues of the system matrix, as numerators and denominators."""
+    from scipy.linalg import eig
+
+    n, size = len(a), len(a) + len(d)
+    mass = np.zeros((size, size))
+    mass[:n, :n] = np.eye(n)
+    over, under = eig(np.block([[a, b], [c, d]]), mass, right=False, homogeneous_eigvals=True)
+    return over, under

@@ -80,8 +80,7 @@ class SvfChain(Form):
         spread = np.sqrt(self.r.astype(np.complex128) ** 2 - 1)
         outer = self.g * (self.r + np.where(self.r < 0, -spread, spread))
         analog = -np.stack([outer, self.g**2 / outer], axis=1).ravel()
-        poles: Complexes = (1 + analog) / (1 - analog)
-        return poles
+        return np.asarray((1 + analog) / (1 - analog), dtype=np.complex128)
 
     def zeros(self) -> Complexes:
         """Zeros of the sections."""
@@ -92,7 +91,7 @@ class SvfChain(Form):
         half = np.asarray(omega, dtype=np.float64) / 2
         # Numerator and denominator times cos(omega / 2)**2: no infinity at the Nyquist frequency.
         cos, sin = np.cos(half), 1j * np.sin(half)
-        result = np.ones(half.shape, dtype=np.complex128)
+        result: Complexes = np.ones(half.shape, dtype=np.complex128)
         with np.errstate(divide="ignore", invalid="ignore"):
             for g, r, (low, band, high) in zip(self.g, self.r, self.mix, strict=True):
                 over = high * sin * sin + band * g * sin * cos + low * g * g * cos * cos
