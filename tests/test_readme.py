@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.signal import lfilter
 
 from rnnmusic import midi
 from rnnmusic.audio import Audio
@@ -16,6 +17,7 @@ from tests.cli.conftest import call, tune
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+BRIEF = {"--minutes": "0.02", "--seconds": "1"}
 NO_MIDI_DRIVER = 4  # what `rnnmusic ports` exits with on a machine without one, as documented
 
 
@@ -45,6 +47,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for pitch_hz in (220, 330, 440):
         tone = Audio(0.3 * np.sin(2 * np.pi * pitch_hz * time_s), 22_050)
         tone.save(recordings / f"{pitch_hz}.wav")
+    dry = np.random.default_rng(0).uniform(-0.5, 0.5, 48_000)
+    Audio(dry, 48_000).save(tmp_path / "dry.wav")
+    Audio(lfilter([0.2, 0.1, 0.1], [1, -1.2, 0.8], dry), 48_000).save(tmp_path / "wet.wav")
     return tmp_path
 
 
@@ -55,8 +60,8 @@ def test_commands_run_in_order(
     assert {command[1] for command in shown} >= {"corpus", "train", "generate", "render", "live"}
     for program, *arguments in shown:
         assert program == "rnnmusic"
-        # The one liberty taken: the reader's ten minutes are a moment here.
-        brief = ["0.02" if before == "--minutes" else a for before, a in _pairs(arguments)]
+        # The one liberty taken: the reader's minutes are a moment here.
+        brief = [BRIEF.get(before, a) for before, a in _pairs(arguments)]
         code = call(monkeypatch, *brief)
         allowed = {0, NO_MIDI_DRIVER} if arguments == ["ports"] else {0}
         assert code in allowed, (arguments, capsys.readouterr().err)
@@ -68,6 +73,10 @@ def test_commands_run_in_order(
         "take.flac",
         "take.mp3",
         "new-sound.wav",
+        "low.png",
+        "out.wav",
+        "device.h",
+        "bach-filter.png",
     ):
         assert (folder / name).stat().st_size > 0
 

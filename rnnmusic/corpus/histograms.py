@@ -17,6 +17,7 @@ TAIL = 0.005  # of all at either end goes to the outermost bin, so that strays d
 WIDE = 50.0  # values that spread by more than this factor get bins that grow with them
 QUARTILES = (0.25, 0.5, 0.75)
 _NICE = (1.0, 2.0, 5.0)
+_LEAST_SPAN = 1e-300  # below, numbers have lost their digits: as good as one value
 
 
 @dataclass(frozen=True)
@@ -171,13 +172,14 @@ def extent(values: Floats, counts: Floats) -> dict[str, Any]:
 
 def round_edges(low: float, high: float) -> Floats:
     """At most MOST_BINS + 2 edges at multiples of 1, 2 or 5 times a power of ten, around both."""
-    if high <= low:
+    if high - low < _LEAST_SPAN:
         low, high = low - 0.5, high + 0.5
     # About 24 bins: fewer hide a shape, more show chance.
     wanted = (high - low) / 24
     power = 10.0 ** math.floor(math.log10(wanted))
     step = next((n * power for n in _NICE if n * power >= wanted), 10 * power)
     first, last = math.floor(low / step), math.floor(high / step) + 1
+    first -= first * step > low  # a quotient may be rounded up to a whole number
     return np.asarray(np.arange(first, last + 1) * step, dtype=np.float64)
 
 
