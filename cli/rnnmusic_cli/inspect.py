@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from rnnmusic_cli.console import note, out, say, say_json
+from rnnmusic_cli.console import note, say, say_json, say_table
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from rnnmusic.inspection import LayerView
 
 SEED = 0
+MOST_FILTERS = 4  # of a layer whose outputs are filters of their own
 
 
 def inspect(
@@ -97,7 +98,7 @@ def _print(views: list[LayerView]) -> None:
 
     table = Table(box=None, pad_edge=False)
     table.add_column("layer", no_wrap=True)
-    headings = ("inputs", "units", "state", "radius", "longest", "median", "memory", "gain dB")
+    headings = ("units", "state", "radius", "longest", "median", "memory", "gain dB")
     for heading in headings:
         table.add_column(heading, justify="right", no_wrap=True)
     for view in views:
@@ -106,7 +107,6 @@ def _print(views: list[LayerView]) -> None:
         remembered = view.memory.steps
         table.add_row(
             view.name,
-            f"{view.input_size}",
             f"{view.output_size}",
             f"{view.eigenvalues.shape[1]}",
             f"{radii.min():.4f}" if view.is_linear else f"{radii.min():.3f} to {radii.max():.3f}",
@@ -115,30 +115,37 @@ def _print(views: list[LayerView]) -> None:
             f"{remembered}" if remembered is not None else f"> {len(view.memory.decay) - 1}",
             f"{view.gain_db[:, 0].mean():.1f} to {view.gain_db[:, -1].mean():.1f}",
         )
-    out.print(table)
+    say_table(table)
     say("radius: the largest eigenvalue's; longest, median: time constants in steps; memory: steps")
     say("until 1/e of a small change is left; gain: at 0 and at half a cycle per step, on average")
     for view in views:
-        for form in view.forms:
-            _print_poles(view.name, form.poles())
+        for form, zeros in zip(view.forms[:MOST_FILTERS], view.zeros, strict=False):
+            told = "" if zeros is None else f", {len(zeros)} zeros"
+            _print_roots(f"{view.name}: the slowest of {form.order} poles{told}", form.poles())
+            if zeros is not None and len(zeros):
+                _print_roots("zeros nearest to the unit circle", zeros, by_circle=True)
+        if len(view.forms) > MOST_FILTERS:
+            say(f"... and {len(view.forms) - MOST_FILTERS} more filters: --json has them all")
 
 
-def _print_poles(name: str, poles: NDArray[np.complex128]) -> None:
-    """The slowest poles of a linear layer."""
+def _print_roots(heading: str, roots: NDArray[np.complex128], *, by_circle: bool = False) -> None:
+    """The slowest poles, or the zeros that are heard most."""
     import numpy as np
 
     from rnnmusic.inspection import time_constants
 
-    upper = poles[poles.imag >= 0]
-    slowest = upper[np.argsort(-np.abs(upper))][:8]
-    say(f"\n{name}: the slowest of {len(poles)} poles")
+    upper = roots[roots.imag >= 0]
+    rank = np.abs(np.abs(upper) - 1) if by_circle else -np.abs(upper)
+    slowest = upper[np.argsort(rank)][:8]
+    say(f"\n{heading}")
     table = Table(box=None, pad_edge=False)
-    for heading in ("radius", "cycles per step", "time constant"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    for pole, constant in zip(slowest, time_constants(slowest), strict=True):
-        cycles = abs(float(np.angle(pole))) / (2 * np.pi)
-        table.add_row(f"{abs(pole):.6f}", f"{cycles:.4f}", _steps_text(float(constant)))
-    out.print(table)
+    for column in ("radius", "cycles per step", *(() if by_circle else ("time constant",))):
+        table.add_column(column, justify="right", no_wrap=True)
+    for root, constant in zip(slowest, time_constants(slowest), strict=True):
+        cycles = abs(float(np.angle(root))) / (2 * np.pi)
+        row = [f"{abs(root):.6f}", f"{cycles:.4f}"]
+        table.add_row(*row, *([] if by_circle else [_steps_text(float(constant))]))
+    say_table(table)
 
 
 def _steps_text(steps: float) -> str:

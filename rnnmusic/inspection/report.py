@@ -45,6 +45,12 @@ class LayerView:
         return bool(self.forms)
 
     @property
+    def zeros(self) -> tuple[NDArray[np.complex128] | None, ...]:
+        """The transmission zeros of each of the forms; None where inputs and outputs differ in
+        number, which have none to list."""
+        return tuple(form.zeros() if form.inputs == form.outputs else None for form in self.forms)
+
+    @property
     def steps(self) -> NDArray[np.int64]:
         """The steps of the moments."""
         return np.array([moment.step for moment in self.moments])
@@ -62,8 +68,13 @@ class LayerView:
             "outputs": self.output_size,
             "is_linear": self.is_linear,
             "filters": [
-                {"kind": form.kind, "order": form.order, "poles": _pairs(form.poles())}
-                for form in self.forms
+                {
+                    "kind": form.kind,
+                    "order": form.order,
+                    "poles": _pairs(form.poles()),
+                    "zeros": None if zeros is None else _pairs(zeros),
+                }
+                for form, zeros in zip(self.forms, self.zeros, strict=True)
             ],
             "memory_steps": self.memory.steps,
             "memory_horizon_steps": len(self.memory.decay) - 1,

@@ -51,11 +51,19 @@ def _eigenvalues(axes: Axes, view: LayerView) -> None:
     colours = np.repeat(view.steps, view.eigenvalues.shape[1])
     values = view.eigenvalues.ravel()
     axes.scatter(values.real, values.imag, c=colours, s=5, cmap="viridis", linewidths=0)
+    zeros = [found for found in view.zeros if found is not None and len(found)]
+    for found in zeros:
+        axes.scatter(
+            found.real, found.imag, s=14, facecolors="none", edgecolors=RED, linewidths=0.8
+        )
     axes.set_aspect("equal")
-    reach = max(1.08, float(np.abs(values).max()) * 1.05)
+    everything = np.concatenate([values, *zeros])
+    reach = min(max(1.08, float(np.abs(everything).max()) * 1.05), 3.0)  # far zeros matter little
     axes.set_xlim(-reach, reach)
     axes.set_ylim(-reach, reach)
-    heading = f"{view.name}: " + ("poles" if view.is_linear else "eigenvalues, late ones lighter")
+    heading = f"{view.name}: " + (
+        "poles, and zeros as rings" if view.is_linear else "eigenvalues, late ones lighter"
+    )
     _head(axes, heading, "real", "imaginary")
 
 

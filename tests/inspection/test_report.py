@@ -68,3 +68,22 @@ def test_one_step_is_too_few():
 def test_time_constants():
     values = np.array([np.exp(-1 / 8), 1j * np.exp(-1 / 3), 1.0, -1.2, 0.0])
     np.testing.assert_allclose(time_constants(values), [8, 3, np.inf, np.inf, 0])
+
+
+@pytest.mark.parametrize("name", ["linear", "iir", "ssm"])
+def test_linear_layers_show_the_filters_they_are(name, tmp_path):
+    generator, steps = network(ROLL, name=name)
+    _, second = views = inspect(generator, steps, horizon=8)
+    assert second.is_linear
+    assert len(second.moments) == 1  # the same filter at every step
+    shown = second.to_dict()["filters"]
+    poles = np.concatenate([form.poles() for form in second.forms])
+    assert sum(len(entry["poles"]) for entry in shown) == len(poles)
+    # The linearisation knows nothing of the layer's own account: they must agree.
+    largest = np.sort(np.abs(poles))[-3:]
+    np.testing.assert_allclose(np.sort(np.abs(second.eigenvalues[0]))[-3:], largest, atol=1e-6)
+    for form, zeros, entry in zip(second.forms, second.zeros, shown, strict=True):
+        assert (entry["zeros"] is None) == (form.inputs != form.outputs)
+        if zeros is not None:
+            assert len(entry["zeros"]) == len(zeros)
+    save(plot_inspection(views), tmp_path / "views.png")
