@@ -17,6 +17,10 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.segment import Segments
+from rich.table import Table
+
+WIDEST_TABLE = 120  # columns
 
 
 class _Console(Console):
@@ -34,6 +38,12 @@ err = _Console(stderr=True, soft_wrap=True, highlight=False, emoji=False)
 def say(message: str) -> None:
     """A line of the result, as plain text, on stdout."""
     out.print(message, markup=False)
+
+
+def say_table(table: Table) -> None:
+    """A table on stdout; a narrow terminal wraps its rows, so that no figure is cut off."""
+    wide = out.options.update(width=max(out.width, WIDEST_TABLE))
+    out.print(Segments(out.render(table, wide)), end="")
 
 
 def note(message: str) -> None:

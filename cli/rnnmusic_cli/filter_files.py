@@ -24,12 +24,27 @@ def read_filter(path: Path) -> Form:
     from rnnmusic.filters import forms
 
     if path != PIPE:
+        if path.is_dir():
+            raise InputError(
+                f"{path} is a folder; give a filter's file. (The folder of an effect is no filter: "
+                "`rnnmusic filter run` plays it into a file.)"
+            )
         return forms.load(path)
     try:
         fields = json.loads(sys.stdin.read())
     except ValueError:
         raise InputError("Stdin isn't JSON; pipe in a filter that rnnmusic wrote.") from None
     return forms.from_json(fields)
+
+
+def check_output(path: Path) -> None:
+    """InputError for a file that couldn't be written: said before the work, not after it."""
+    from rnnmusic.errors import InputError
+
+    if path.is_dir():
+        raise InputError(f"{path} is a folder; give the name of a file to write.")
+    if path != PIPE and not path.parent.is_dir():
+        raise InputError(f"There is no folder {path.parent} to write {path.name} to; make it.")
 
 
 def write_filter(form: Form, path: Path | None, told: str) -> None:

@@ -8,17 +8,20 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from rnnmusic_cli.console import err, note, out, say, say_json
+from rnnmusic_cli.console import err, note, say, say_json, say_table
 from rnnmusic_cli.filter_cell import fit_cell
-from rnnmusic_cli.filter_files import write_filter
+from rnnmusic_cli.filter_files import PIPE, check_output, write_filter
 
 if TYPE_CHECKING:
     from rnnmusic.filters.fit import Report, Score
 
+CELL_OPTIONS = ("size", "layers", "seconds")
+COMMON_OPTIONS = ("target", "output", "input", "seed", "cell", "json")
 SOUND_AS = ("spectrum", "impulse", "decay")
 
 
 def fit(
+    context: typer.Context,
     target: Annotated[
         Path,
         typer.Argument(
@@ -82,6 +85,9 @@ def fit(
     from rnnmusic.errors import UsageError
     from rnnmusic.filters import fit as fitting
 
+    if json and output == PIPE:
+        raise UsageError("The report and the filter can't both go to stdout; give -o a file.")
+    _check_options(context, cell)
     if cell is not None:
         if input is None:
             raise UsageError("--cell learns from two recordings; give what went in as --input.")
@@ -99,8 +105,7 @@ def fit(
         return
     if sound_as not in SOUND_AS:
         raise UsageError(f"--as {sound_as} was given; choose {', '.join(SOUND_AS)}.")
-    if json and str(output) == "-":
-        raise UsageError("The report and the filter can't both go to stdout; give -o a file.")
+    check_output(output)
     if order is not None and sections is not None:
         raise UsageError("--order and --sections say the same; give one of them.")
     if sections is not None:
@@ -132,10 +137,25 @@ def fit(
     )
     if json:
         say_json(found.report.to_dict())
-    elif str(output) != "-":
+    elif output != PIPE:
         _print(found.report)
     told = f"{found.form.kind}, order {found.report.order}"
     write_filter(found.form, output, told)
+
+
+def _check_options(context: typer.Context, cell: str | None) -> None:
+    """UsageError for an option that would do nothing: a network's for a filter, or the reverse."""
+    from rnnmusic.errors import UsageError
+
+    for name in context.params:
+        source = context.get_parameter_source(name)
+        if name in COMMON_OPTIONS or source is None or source.name != "COMMANDLINE":
+            continue
+        option = {"sound_as": "--as"}.get(name, f"--{name.replace('_', '-')}")
+        if cell is None and name in CELL_OPTIONS:
+            raise UsageError(f"{option} is a network's; give --cell too, or leave it out.")
+        if cell is not None and name not in CELL_OPTIONS:
+            raise UsageError(f"{option} is of no use to a network; leave it or --cell out.")
 
 
 def _print(report: Report) -> None:
@@ -154,7 +174,7 @@ def _print(report: Report) -> None:
         stable = "failed" if baseline.problem else "yes" if baseline.is_stable else "no"
         figures = _figures(baseline.score, report)
         table.add_row(baseline.name, *figures, "", stable, f"{baseline.cpu_s:.3f}")
-    out.print(table)
+    say_table(table)
     if report.orders:
         unit = "dB" if is_levels else "of the output"
         errors = ", ".join(f"{order}: {error:.3g}" for order, error in report.orders.items())

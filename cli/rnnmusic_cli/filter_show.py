@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
-from rnnmusic_cli.console import note, out, say, say_json
+from rnnmusic_cli.console import note, out, say, say_json, say_table
 from rnnmusic_cli.dots import Canvas, chart
 from rnnmusic_cli.filter_files import PIPE, read_curve, read_filter
 
@@ -49,7 +49,7 @@ def show(
     from rnnmusic.filters.export import facts
     from rnnmusic.plots.filter_curves import curves
 
-    for line in facts(form):
+    for line in facts(form, None, "float64", "float32"):
         say(line)
     width = min(max(out.width, NARROWEST), WIDEST)
     shown = curves(form, 4 * width)
@@ -99,7 +99,7 @@ def compare(
     for name, form, (largest, rms) in zip(names, forms, rows, strict=True):
         table.add_row(name, str(form.order), f"{largest:.4g}", f"{rms:.4g}")
     say(f"difference from {against}, where that is above -100 dB of its peak")
-    out.print(table)
+    say_table(table)
 
 
 def _charts(shown: Curves, width: int) -> list[str]:
@@ -193,7 +193,7 @@ def _print_poles(form: Form) -> None:
             "-" if row["q"] is None else f"{row['q']:.4g}",
             "never" if decay is None else f"{decay:.4g}",
         )
-    out.print(table)
+    say_table(table)
     if len(rows) > SHOWN_POLES:
         say(f"... and {len(rows) - SHOWN_POLES} faster ones; --json has all.")
 

@@ -77,8 +77,8 @@ def fit(
     shortest = schedule.unroll + _WARM_UP_SAMPLES
     if min(cut, len(x) - cut) < shortest:
         raise InputError(
-            f"The recordings have {len(x)} samples; give enough for {schedule.held_out:.0%} of "
-            f"them to be {shortest} or more."
+            f"The recordings have {len(x)} samples; give {round(shortest / schedule.held_out) + 1} "
+            f"or more, of which {schedule.held_out:.0%} are held out."
         )
     if not y[:cut].any() or not y[cut:].any():
         raise InputError(
@@ -89,9 +89,9 @@ def fit(
     rest = (x[cut:], y[cut:])
     untouched = _ratio(_adapted(rest[0], config.outputs), rest[1])
     best, best_ratio, stale = effect.state_dict(), float("inf"), 0
-    started = time.process_time()
+    end_s = time.process_time() + schedule.seconds
     while learner.updates < schedule.updates:
-        learner.run(_ROUND_UPDATES)
+        learner.run(_ROUND_UPDATES, end_s)
         with torch.no_grad():
             ratio = _ratio(effect(rest[0][None])[0][0], rest[1])
         if progress is not None:
@@ -103,7 +103,7 @@ def fit(
         elif stale >= schedule.patience:
             stale = 0
             learner.slow_down()
-        if time.process_time() - started > schedule.seconds:
+        if time.process_time() > end_s:
             break
     effect.load_state_dict(best)
     return Learned(effect.eval(), best_ratio, untouched, learner.updates)
@@ -130,13 +130,13 @@ class _Learner:
         for group in self._optimiser.param_groups:
             group["lr"] /= 2
 
-    def run(self, updates: int) -> None:
-        """So many updates, or a few more: segments are finished."""
+    def run(self, updates: int, end_s: float) -> None:
+        """So many updates, or a few more: segments are finished unless process time runs out."""
         until = self.updates + updates
-        while self.updates < until:
-            self._segments()
+        while self.updates < until and time.process_time() <= end_s:
+            self._segments(end_s)
 
-    def _segments(self) -> None:
+    def _segments(self, end_s: float) -> None:
         plan = self._schedule
         length = min(plan.segment_samples, len(self._x) - _WARM_UP_SAMPLES)
         last = len(self._x) - length - _WARM_UP_SAMPLES
@@ -155,6 +155,8 @@ class _Learner:
             self._optimiser.step()
             state = detach(state)
             self.updates += 1
+            if time.process_time() > end_s:
+                break
 
 
 def _loss(got: Tensor, wanted: Tensor) -> Tensor:

@@ -13,6 +13,9 @@ from rnnmusic.errors import InputError
 from rnnmusic.filters.forms import StateSpace
 from rnnmusic.recurrent.flat import flattened
 
+#: The cells whose effects are filters.
+LINEAR = ("linear", "iir", "ssm")
+
 _TOLERANCE = 1e-9  # between the Jacobians at two states, which are the same in a linear network
 
 
@@ -37,7 +40,7 @@ def as_form(effect: Effect) -> StateSpace:
     if any((one - other).abs().max() > _TOLERANCE for one, other in zip(rest, moved, strict=True)):
         raise InputError(
             f"An effect of {effect.config.cell} cells isn't linear: it is no filter; learn one "
-            "with --cell linear, iir or ssm."
+            f"with --cell {' or '.join(LINEAR)}."
         )
     by_x, by_s = (jacobian.numpy() for jacobian in rest)
     size = len(by_s) - effect.config.outputs

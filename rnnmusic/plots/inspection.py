@@ -39,7 +39,7 @@ def plot_inspection(views: list[LayerView], *, title: str = "") -> Figure:
         _memory(row[2], view)
         _gains(row[3], view, figure)
         for axes in row:
-            axes.tick_params(length=0, colors=INK, labelsize=8)
+            axes.tick_params(which="both", length=0, colors=INK, labelsize=8)
             for side in axes.spines.values():
                 side.set_visible(False)
     return figure

@@ -53,7 +53,7 @@ def test_the_same_seed_learns_the_same(recordings):
     ("heard", "wanted", "complaint"),
     [
         (np.ones(5000), np.ones(5001), "5000 and 5001 samples"),
-        (np.ones(500), np.ones(500), "give enough"),
+        (np.ones(500), np.ones(500), "give 4748 or more"),
         (np.ones(20_000), np.zeros(20_000), "silence"),
         (np.full(20_000, np.nan), np.ones(20_000), "finite"),
         (np.ones((2, 20_000)), np.ones(20_000), r"\(2, 20000\)"),

@@ -5,6 +5,8 @@ The formulas are scipy.signal's; `forms.convert` writes the sections in any othe
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Literal
 
 import numpy as np
@@ -19,6 +21,8 @@ Family = Literal["butter", "cheby1", "cheby2", "ellip", "bessel"]
 #: One frequency for lowpass and highpass, the two edges for bandpass and bandstop.
 Cutoff = float | tuple[float, float]
 
+#: Beyond it no design is within float64, and scipy takes minutes to find out.
+MAX_ORDER = 500
 SHAPES: tuple[Shape, ...] = ("lowpass", "highpass", "bandpass", "bandstop")
 FAMILIES: tuple[Family, ...] = ("butter", "cheby1", "cheby2", "ellip", "bessel")
 
@@ -90,7 +94,8 @@ def bessel(
     from scipy.signal import bessel as design
 
     edges = _checked(order, cutoff_hz, sample_rate_hz, shape)
-    sos = design(order, edges, shape, output="sos", norm=norm, fs=sample_rate_hz)
+    with _within_float64(order):
+        sos = design(order, edges, shape, output="sos", norm=norm, fs=sample_rate_hz)
     return _sound(sos, order, sample_rate_hz)
 
 
@@ -108,24 +113,25 @@ def iirfilter(
 
     cutoff_hz is one frequency, or (low, high) for bandpass and bandstop; ripple_db and
     attenuation_db belong to the families that have them, and to no other.
-    Errors: UsageError for orders below 1, cutoffs not between 0 and half the sample rate, levels
-    not above 0, and filters too narrow for float64.
+    Errors: UsageError for orders below 1 or above 500, cutoffs not between 0 and half the sample
+    rate, levels not above 0, and filters too narrow for float64.
     """
     from scipy.signal import iirfilter as design
 
     check_choice("family", family, FAMILIES)
     edges = _checked(order, cutoff_hz, sample_rate_hz, shape)
     _check_levels(family, ripple_db, attenuation_db)
-    sos = design(
-        order,
-        edges,
-        ripple_db,
-        attenuation_db,
-        btype=shape,
-        ftype=family,
-        output="sos",
-        fs=sample_rate_hz,
-    )
+    with _within_float64(order):
+        sos = design(
+            order,
+            edges,
+            ripple_db,
+            attenuation_db,
+            btype=shape,
+            ftype=family,
+            output="sos",
+            fs=sample_rate_hz,
+        )
     return _sound(sos, order, sample_rate_hz)
 
 
@@ -206,7 +212,8 @@ def _shape(passband_hz: Cutoff, stopband_hz: Cutoff) -> Shape:
 
 
 def _checked(order: Any, cutoff_hz: Any, sample_rate_hz: Any, shape: Any) -> Cutoff:
-    check_order("order", order)
+    if check_order("order", order) > MAX_ORDER:
+        raise UsageError(f"order is {order}; give {MAX_ORDER} or less.")
     check_choice("shape", shape, SHAPES)
     sample_rate_hz = check_positive("sample_rate_hz", sample_rate_hz)
     if shape in ("bandpass", "bandstop"):
@@ -239,7 +246,21 @@ def _sound(sos: Any, order: int, sample_rate_hz: float) -> Sections:
         sections = Sections(sos, float(sample_rate_hz))
         if (abs(sections.poles()) < 1).all():
             return sections
-    raise UsageError(
+    raise _beyond_float64(order)
+
+
+@contextmanager
+def _within_float64(order: int) -> Iterator[None]:
+    """Design without warnings on the way: `_sound` judges what comes out."""
+    try:
+        with np.errstate(all="ignore"):
+            yield
+    except RuntimeError:  # scipy's, where it doesn't find the poles of a Bessel filter
+        raise _beyond_float64(order) from None
+
+
+def _beyond_float64(order: int) -> UsageError:
+    return UsageError(
         f"A filter of order {order} this narrow is more than float64 can hold: its gain vanishes "
         "or its poles reach the unit circle; lower the order or widen the band."
     )

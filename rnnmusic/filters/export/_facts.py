@@ -41,10 +41,11 @@ def stable_sections(form: Form, to: str, dtype: Dtype = "float64") -> Sections:
     return sections
 
 
-def facts(form: Form, written: Form | None = None, dtype: Dtype = "float64") -> list[str]:
+def facts(form: Form, written: Form | None = None, *dtypes: Dtype) -> list[str]:
     """Lines that say what a filter is, how fast it samples and how stable it is.
 
-    written, dtype: the form and the numbers it is written in, which the certificate is about.
+    written, dtypes: the form and the numbers it is written in, float64 unless said, which the
+    certificates are about.
     """
     channels = ""
     if (form.inputs, form.outputs) != (1, 1):
@@ -54,7 +55,10 @@ def facts(form: Form, written: Form | None = None, dtype: Dtype = "float64") -> 
         f"IIR filter of order {form.order}{channels}, written by rnnmusic {rnnmusic.__version__}.",
         *_design(form),
         f"Sample rate: {rate}.",
-        certificate_line(form if written is None else written, dtype),
+        *(
+            certificate_line(form if written is None else written, dtype)
+            for dtype in dtypes or ("float64",)
+        ),
     ]
     return [part for line in told for part in textwrap.wrap(line, WIDTH, subsequent_indent="  ")]
 

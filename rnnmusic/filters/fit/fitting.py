@@ -24,6 +24,8 @@ Loss = Literal["rms", "max", "spectral"]
 
 #: Highest order that order selection tries unless told otherwise.
 _MAX_ORDER = 16
+#: Above this order a fit takes minutes, and more memory than there is.
+HIGHEST_ORDER = 512
 #: Lines of a delay network unless told otherwise.
 _LINES = 16
 #: No pole is fitted beyond this radius: at 48 kHz it rings for 14 s (60 dB).
@@ -65,7 +67,7 @@ def fit(
     from their results in any case.
     Errors: UsageError for options that don't go together, InputError for targets.
     """
-    _check(target, order, form, bands, zeros, loss, max_radius)
+    _check(target, order, max_order, form, bands, zeros, loss, max_radius)
     from rnnmusic.filters.design import one_blas_thread
 
     with one_blas_thread():
@@ -226,6 +228,7 @@ def _fit_decay(target: Decay, lines: int, seed: int) -> Fit:
 def _check(
     target: Target,
     order: int | None,
+    max_order: int,
     form: str | None,
     bands: Sequence[FitBand] | None,
     zeros: int | None,
@@ -234,6 +237,10 @@ def _check(
 ) -> None:
     if order is not None and order < 1:
         raise UsageError(f"An order of {order} was asked for; give 1 or more.")
+    if max(order or 0, max_order) > HIGHEST_ORDER:
+        raise UsageError(
+            f"An order of {max(order or 0, max_order)} was asked for; give {HIGHEST_ORDER} or less."
+        )
     if zeros is not None and zeros < 0:
         raise UsageError(f"{zeros} zeros were asked for; give 0 or more.")
     if form is not None and form not in FORMS:

@@ -61,19 +61,23 @@ def read_target(
         raise InputError(f"Can't read {file}: {reason}; check the path.") from None
     try:
         columns, rate = _from_json(text) if file.suffix.lower() == ".json" else _from_csv(text)
-        return _from_columns(columns, sample_rate_hz, rate)
+        return _from_columns(file, columns, sample_rate_hz, rate)
     except InputError as error:
         raise InputError(f"{file}: {error}") from None
 
 
-def _from_columns(columns: dict[str, Reals], asked: float | None, said: float | None) -> Target:
+def _from_columns(
+    file: Path, columns: dict[str, Reals], asked: float | None, said: float | None
+) -> Target:
     if asked is not None and said is not None and asked != said:
         raise InputError(
             f"The sample rate is {said:g} Hz here and {asked:g} Hz was asked for; leave one out."
         )
     rate = said if asked is None else asked
     if rate is None:
-        raise UsageError("A table doesn't say its sample rate; give one in Hz.")
+        raise UsageError(
+            f"{file} is a table without a sample rate; give one in Hz (--sample-rate)."
+        )
     if not np.isfinite(rate) or rate <= 0:
         raise InputError(f"The sample rate is {rate:g} Hz; give one above 0.")
     kinds = [kind for kind in _KINDS if all(name in columns for name in kind)]
@@ -83,6 +87,8 @@ def _from_columns(columns: dict[str, Reals], asked: float | None, said: float | 
     unknown = [name for name in columns if name not in known]
     if unknown:
         raise InputError(f"There is a column {unknown[0]!r}; give {_EXPECTED}.")
+    if not all(map(len, columns.values())):
+        raise InputError("The table has a heading and no numbers; give 4 or more rows.")
     sizes = {len(values) for values in columns.values()}
     if len(sizes) != 1:
         raise InputError(f"The columns have lengths {sorted(sizes)}; give them the same length.")

@@ -95,8 +95,9 @@ def check_dense(form: Form) -> None:
 
 
 def _check(name: str, array: Reals | Complexes, dimensions: int, what: str) -> None:
-    if array.ndim != dimensions or not np.isfinite(array).all():
-        raise InputError(
-            f"{name} has shape {array.shape} or values that aren't finite; give "
-            f"{dimensions}-dimensional finite {what}."
-        )
+    if array.ndim != dimensions:
+        wanted = f"{dimensions}-dimensional {what}" if dimensions else "one number"
+        raise InputError(f"{name} has shape {array.shape}; give {wanted}.")
+    if not np.isfinite(array).all():
+        told = "values that aren't finite" if dimensions else f"the value {array}"
+        raise InputError(f"{name} has {told}; give finite {what}.")

@@ -25,6 +25,7 @@ BandType = Literal[
     "all_pass",
 ]
 BAND_TYPES: tuple[str, ...] = get_args(BandType)
+MAX_GAIN_DB = 1000.0  # beyond, products of a few gains leave float64
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,7 @@ class Band:
             raise InputError(f"A band of type {self.type!r} was given; give one of {BAND_TYPES}.")
         for name in ("cutoff_hz", "gain_db", "q"):
             object.__setattr__(self, name, as_number(name, getattr(self, name)))
+        _check_gain(self.gain_db)
         if self.q <= 0 or self.cutoff_hz <= 0:
             raise InputError(
                 f"A band of {self.cutoff_hz:g} Hz and q {self.q:g} was given; give both above 0."
@@ -66,6 +68,7 @@ class ParametricEq(Form):
         if self.sample_rate_hz is None:
             raise InputError("A parametric equaliser without a sample rate was given; give one.")
         settle(self, bands=bands, gain_db=as_number("gain_db", self.gain_db))
+        _check_gain(self.gain_db)
         for band in bands:
             if 2 * band.cutoff_hz >= self.sample_rate_hz:
                 raise InputError(
@@ -146,6 +149,13 @@ def _shelf(cos: float, alpha: float, amp: float, side: float) -> tuple[list[floa
     ]
     a = [plus + minus * cos + slope, -2 * (minus + plus * cos), plus + minus * cos - slope]
     return b, a
+
+
+def _check_gain(gain_db: float) -> None:
+    if abs(gain_db) > MAX_GAIN_DB:
+        raise InputError(
+            f"A gain of {gain_db:g} dB was given; give -{MAX_GAIN_DB:g} to {MAX_GAIN_DB:g} dB."
+        )
 
 
 def _as_bands(bands: Sequence[Band]) -> tuple[Band, ...]:

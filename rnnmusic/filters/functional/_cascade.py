@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from rnnmusic.filters.functional.statespace import statespace
@@ -12,16 +14,25 @@ from rnnmusic.filters.kernels import cascade as kernels
 
 #: Samples times sections that are worth a thread of their own.
 _WORK_PER_THREAD = 4_000_000
+#: Where a0 is in a section.
+_LEADING = np.array([0.0, 0.0, 0.0, 1.0, 0.0, 0.0])
 
 
-def run(waveform: Tensor, sos: Tensor, zi: Tensor, hop: int | None) -> tuple[Tensor, Tensor]:
-    """waveform (C, T), sos (1 or C, F, S, 6) float64, zi (C, S, 2) -> y, zf."""
+def run(waveform: Tensor, sos: Tensor, zi: Tensor | None, hop: int | None) -> tuple[Tensor, Tensor]:
+    """waveform (C, T), sos (..., S, 6), zi (C, S, 2) or None for rest -> y, zf.
+
+    The dimensions before sections, and before rows (F, S, 6) where there is a hop, multiply to 1
+    or C: on the CPU no operation of torch touches them, each would take as long as 5,000 samples.
+    """
     if waveform.device.type == "cpu":
         y, zf = _Sections.apply(waveform, sos, zi, hop)  # type: ignore[no-untyped-call]
-    elif hop is None:
-        y, zf = in_chunks(waveform, (sos / sos[..., 3:4])[:, 0], zi)
-    else:
-        y, zf = run(waveform.cpu(), sos.cpu(), zi.cpu(), hop)
+        return y, zf
+    if zi is None:
+        zi = _rest(waveform, sos)
+    if hop is None:
+        sos = sos.double().reshape(-1, *sos.shape[-2:])
+        return in_chunks(waveform, sos / sos[..., 3:4], zi)
+    y, zf = run(waveform.cpu(), sos.cpu(), zi.cpu(), hop)
     return y.to(waveform.device), zf.to(waveform.device)
 
 
@@ -59,41 +70,69 @@ def _unit(like: Tensor, index: int) -> Tensor:
 
 
 class _Sections(torch.autograd.Function):
-    """`_run` on the CPU."""
+    """`run` on the CPU."""
 
     @staticmethod
     def forward(
-        ctx: Any, waveform: Tensor, sos: Tensor, zi: Tensor, hop: int | None
+        ctx: Any, waveform: Tensor, sos: Tensor, zi: Tensor | None, hop: int | None
     ) -> tuple[Tensor, Tensor]:
+        signal, rows = _array(waveform), _rows(sos, hop)
         y, zf, ctx.passed = kernels.forward(
-            _array(waveform),
-            _array(sos) / _array(sos)[..., 3:4],
-            _array(zi),
+            signal,
+            rows / rows[..., 3:4],
+            np.zeros((len(signal), rows.shape[2], 2), signal.dtype) if zi is None else _array(zi),
             hop,
             noting=any(ctx.needs_input_grad),
             threads=_threads(waveform, sos),
         )
         ctx.hop = hop
+        ctx.set_materialize_grads(False)
         ctx.save_for_backward(waveform, sos, zi)
         return torch.from_numpy(y), torch.from_numpy(zf)
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor, grad_zf: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(
+        ctx: Any, grad: Tensor | None, grad_zf: Tensor | None
+    ) -> tuple[Tensor | None, ...]:
         waveform, sos, zi = ctx.saved_tensors
+        if grad is None:
+            grad = torch.zeros_like(waveform)
         if torch.is_grad_enabled():
-            return *_adjoint(waveform, sos, zi, ctx.hop, grad, grad_zf), None
-        parts = (_array(part) for part in (waveform, grad, grad_zf))
-        signal, sums, state = kernels.backward(ctx.passed, *parts, sums=ctx.needs_input_grad[1])
-        rows = None if sums is None else _unscaled(torch.from_numpy(sums), sos)
-        return torch.from_numpy(signal), rows, torch.from_numpy(state), None
+            last = _rest(waveform, sos) if grad_zf is None else grad_zf
+            signal, rows, state = _adjoint(waveform, sos, zi, ctx.hop, grad, last)
+            return signal, rows, None if zi is None else state, None
+        given = _rows(sos, ctx.hop)
+        entered = _array(waveform)
+        last_state = (
+            np.zeros((len(entered), given.shape[2], 2), entered.dtype)
+            if grad_zf is None
+            else _array(grad_zf)
+        )
+        wanted = ctx.needs_input_grad[1]
+        found, sums, first = kernels.backward(
+            ctx.passed, entered, _array(grad), last_state, sums=wanted
+        )
+        return (
+            torch.from_numpy(found),
+            None if sums is None else _like(_unscaled(sums, given, _LEADING), sos),
+            None if zi is None else torch.from_numpy(first),
+            None,
+        )
 
 
 def _adjoint(
-    waveform: Tensor, sos: Tensor, zi: Tensor, hop: int | None, grad: Tensor, grad_zf: Tensor
+    waveform: Tensor,
+    sos: Tensor,
+    zi: Tensor | None,
+    hop: int | None,
+    grad: Tensor,
+    grad_zf: Tensor,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """The same gradients by operations that can be differentiated again, section by section."""
-    time, given = waveform.shape[-1], sos
-    sos = sos / sos[..., 3:4]
+    time, shape, kind = waveform.shape[-1], sos.shape, sos.dtype
+    zi = _rest(waveform, sos) if zi is None else zi
+    given = sos.double().reshape(-1, 1 if hop is None else shape[-3], *shape[-2:])
+    sos = given / given[..., 3:4]
     if hop is not None:
         every = torch.arange(time) // hop
         rows, sos = sos.shape[1], sos.index_select(1, every)
@@ -121,14 +160,18 @@ def _adjoint(
         total = total.sum(1, keepdim=True)
     else:
         total = total.new_zeros(len(total), rows, *total.shape[2:]).index_add(1, every, total)
-    return grad, _unscaled(total, given), torch.stack(states[::-1], 1)
+    rows_gradient = _unscaled(total, given, total.new_tensor(_LEADING)).reshape(shape).to(kind)
+    return grad, rows_gradient, torch.stack(states[::-1], 1)
 
 
-def _unscaled(gradient: Tensor, sos: Tensor) -> Tensor:
-    """The gradient of sections as given, from that of sos / a0, in which a0's is zero."""
+def _unscaled(gradient: Any, sos: Any, leading: Any) -> Any:
+    """The gradient of sections as given, from that of sos / a0, in which a0's is zero.
+
+    All tensors or all arrays, the last one `_LEADING`.
+    """
     a0 = sos[..., 3:4]
-    scale = (gradient * sos).sum(-1, keepdim=True) / a0
-    return (gradient - scale * gradient.new_tensor([0, 0, 0, 1, 0, 0])) / a0
+    scale = (gradient * sos).sum(-1)[..., None] / a0
+    return (gradient - scale * leading) / a0
 
 
 def _adjoint_states(grad: Tensor, section: Tensor, last: Tensor, step: int | None) -> Tensor:
@@ -151,9 +194,25 @@ def _adjoint_states(grad: Tensor, section: Tensor, last: Tensor, step: int | Non
 
 
 def _threads(waveform: Tensor, sos: Tensor) -> int:
-    work = waveform.numel() * sos.shape[2]
+    work = waveform.numel() * sos.shape[-2]
     return max(1, min(torch.get_num_threads(), work // _WORK_PER_THREAD))
 
 
+def _rest(waveform: Tensor, sos: Tensor) -> Tensor:
+    """States (C, S, 2) of zeros."""
+    return waveform.new_zeros(len(waveform), sos.shape[-2], 2)
+
+
+def _rows(sos: Tensor, hop: int | None) -> NDArray[np.float64]:
+    """(1 or C, F, S, 6)."""
+    array = np.asarray(sos.numpy(force=True), dtype=np.float64)
+    return array.reshape(-1, 1 if hop is None else sos.shape[-3], *sos.shape[-2:])
+
+
 def _array(tensor: Tensor) -> Any:
-    return tensor.detach().resolve_neg().contiguous().numpy()
+    return np.ascontiguousarray(tensor.numpy(force=True))
+
+
+def _like(array: NDArray[np.float64], tensor: Tensor) -> Tensor:
+    """As a tensor of this one's shape and dtype."""
+    return torch.from_numpy(array.reshape(tensor.shape)).to(tensor.dtype)

@@ -14,7 +14,6 @@ beside it. Sections are rows b0, b1, b2, 1, a1, a2. Nothing here checks its inpu
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -23,12 +22,11 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from rnnmusic.filters.kernels.cascade_groups import Group, grouped
+from rnnmusic.filters.kernels.cascade_groups import Group, address_of, grouped
 
 Array = NDArray[Any]
 T = TypeVar("T")
 R = TypeVar("R")
-_byte_of = ctypes.c_char.from_buffer
 
 
 class Cascade:
@@ -66,9 +64,7 @@ class Cascade:
         """Filter a block (channels, frames) of this dtype in place; its rows are contiguous."""
         if block.shape[1] == 0:
             return
-        # from_buffer finds an address in a quarter of the time of block.ctypes, in whole arrays.
-        whole = block.flags.c_contiguous
-        address = ctypes.addressof(_byte_of(block.data)) if whole else block.ctypes.data
+        address = address_of(block, to_write=True)
         stride, frames = block.strides[0] // self._dtype.itemsize, block.shape[1]
         for group in self._groups:
             group.forward(address, stride, address, stride, frames, frames, 0)
@@ -79,7 +75,7 @@ class Cascade:
             return
         rows = np.asarray(sos, dtype=np.float64)[None]
         groups = grouped(rows, self._channels, self._dtype.name, varying=True)
-        address = block.ctypes.data
+        address = address_of(block)
         stride, frames = block.strides[0] // self._dtype.itemsize, block.shape[1]
         state = self.state
         for group in groups:
@@ -120,7 +116,7 @@ def forward(
     groups = grouped(sos, channels, real, varying=hop is not None)
     output = np.empty_like(signal)
     last = np.empty_like(state)
-    rows = [(array.ctypes.data, array.strides[0] // array.itemsize) for array in (signal, output)]
+    rows = [(address_of(array), array.strides[0] // array.itemsize) for array in (signal, output)]
 
     def run(group: Group) -> Array | None:
         group.state = state[group.channels]
@@ -167,7 +163,7 @@ def _rows(sos: Array) -> Array:
 
 
 def _address(array: Array | None) -> int:
-    return 0 if array is None else array.ctypes.data
+    return 0 if array is None else address_of(array)
 
 
 def _each(function: Callable[[T], R], values: Sequence[T], threads: int) -> list[R]:

@@ -18,6 +18,8 @@ from rnnmusic.filters.kernels.section import TERMS, correlate, step, step_back
 BLOCK = 64
 _PLANE = BLOCK + 1
 _LARGEST_GROUP = 3
+#: Backwards, where each section's correlations stay in registers too.
+_LARGEST_GROUP_BACK = 2
 
 FORWARD = (
     "signal", "signal_stride", "output", "output_stride", "channels", "frames",
@@ -226,23 +228,34 @@ class _Cascade:
             begin = code.most(start, self._row_start(code.sub(end, 1)))
             terms = code.at(code.address("adjoint_terms"), self._row(begin, self.terms_stride))
 
-            def section(index: Value, _: list[Value]) -> list[Value]:
-                self._pass_back(
-                    index, terms, inputs, gradient, begin, code.sub(begin, start),
-                    code.sub(end, start), with_sums,
-                )  # fmt: skip
-                return []
+            def group(size: int) -> Callable[[list[Value]], list[Value]]:
+                def body(carried: list[Value]) -> list[Value]:
+                    first = code.sub(carried[0], size)
+                    self._pass_back(
+                        size, first, terms, inputs, gradient, begin, code.sub(begin, start),
+                        code.sub(end, start), with_sums,
+                    )  # fmt: skip
+                    return [first]
 
-            code.loop(code.sub(self.sections, 1), -1, section, step=-1)
+                return body
+
+            left = [self.sections]
+            for size in range(_LARGEST_GROUP_BACK, 0, -1):
+                fits = functools.partial(self._are_left, size)
+                left = code.repeat(fits, group(size), left)
             return [begin]
 
         code.repeat(
             lambda carried: code.builder.icmp_signed(">", carried[0], start), advance, [stop]
         )
 
+    def _are_left(self, size: int, left: list[Value]) -> Value:
+        return self.code.builder.icmp_signed(">=", left[0], self.code.word(size))
+
     def _pass_back(
         self,
-        section: Value,
+        size: int,
+        first: Value,
         terms: Value,
         inputs: Value,
         gradient: Value,
@@ -251,33 +264,42 @@ class _Cascade:
         stop: Value,
         with_sums: bool,
     ) -> None:
-        """One section backwards over rows [start, stop) of gradient, and its correlations."""
+        """Sections backwards over rows [start, stop) of gradient, and their correlations."""
         code, lanes = self.code, self.code.lanes
         plane = _PLANE * lanes
-        (own,) = self._terms_of(terms, section, 1)
-        memory = code.at(self.state, code.mul(section, 2 * lanes))
-        source = code.at(inputs, code.mul(section, plane))
-        sums = [code.constant(0.0)] * TERMS if with_sums else []
+        own = self._terms_of(terms, first, size)
+        memory = code.at(self.state, code.mul(first, 2 * lanes))
+        source = code.at(inputs, code.mul(first, plane))
+        width = 2 + TERMS * with_sums
 
         def back(index: Value, carried: list[Value]) -> list[Value]:
-            v1, v2, *sums = carried
             place = code.mul(index, lanes)
-            v0, result = step_back(code, own, code.load(gradient, place), v1, v2)
+            result = code.load(gradient, place)
+            left = code.load(source, code.add(place, size * plane)) if with_sums else None
+            following: list[list[Value]] = []
+            for section in reversed(range(size)):
+                v1, v2, *sums = carried[width * section : width * (section + 1)]
+                v0, result = step_back(code, own[section], result, v1, v2)
+                if with_sums:
+                    entered = code.load(source, code.add(place, section * plane))
+                    sums = correlate(code, sums, (v0, v1, v2), entered, left)
+                    left = entered
+                following.insert(0, [v0, v1, *sums])
             code.store(result, gradient, place)
-            if with_sums:
-                entered = code.load(source, place)
-                left = code.load(source, code.add(place, plane))
-                sums = correlate(code, sums, (v0, v1, v2), entered, left)
-            return [v0, v1, *sums]
+            return [value for part in following for value in part]
 
-        v1, v2, *sums = code.loop(
-            code.sub(stop, 1), code.sub(start, 1), back,
-            [code.load(memory), code.load(memory, lanes), *sums], step=-1,
-        )  # fmt: skip
-        code.store(v1, memory)
-        code.store(v2, memory, lanes)
-        if with_sums:
-            self._add_sums(sums, frame, section)
+        sums = [code.constant(0.0)] * (width - 2)
+        carried = []
+        for section in range(size):
+            place = 2 * section * lanes
+            carried += [code.load(memory, place), code.load(memory, place + lanes), *sums]
+        carried = code.loop(code.sub(stop, 1), code.sub(start, 1), back, carried, step=-1)
+        for section in range(size):
+            v1, v2, *sums = carried[width * section : width * (section + 1)]
+            code.store(v1, memory, 2 * section * lanes)
+            code.store(v2, memory, (2 * section + 1) * lanes)
+            if with_sums:
+                self._add_sums(sums, frame, code.add(first, section))
 
     def _add_sums(self, sums: list[Value], frame: Value, section: Value) -> None:
         """To the float64 sums of the row that holds for this frame; repeated lanes don't count."""

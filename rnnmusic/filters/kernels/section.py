@@ -31,13 +31,19 @@ TERMS = 5
 
 def forward_terms(sos: NDArray[np.float64]) -> NDArray[np.float64]:
     """b0, c1, c2, -a1, -a2 (..., 5) of sections (..., 6) with a0 = 1."""
-    b0, b1, b2, _, a1, a2 = np.moveaxis(sos, -1, 0)
-    return np.stack([b0, b1 - a1 * b0, b2 - a2 * b0, -a1, -a2], axis=-1)
+    terms = np.empty((*sos.shape[:-1], TERMS))
+    terms[..., 0] = sos[..., 0]
+    terms[..., 1:3] = sos[..., 1:3] - sos[..., 4:] * sos[..., :1]
+    np.negative(sos[..., 4:], terms[..., 3:])
+    return terms
 
 
 def adjoint_terms(sos: NDArray[np.float64]) -> NDArray[np.float64]:
     """b0, b1, b2, -a1, -a2 (..., 5) of sections (..., 6) with a0 = 1."""
-    return np.concatenate([sos[..., :3], -sos[..., 4:]], axis=-1)
+    terms = np.empty((*sos.shape[:-1], TERMS))
+    terms[..., :3] = sos[..., :3]
+    np.negative(sos[..., 4:], terms[..., 3:])
+    return terms
 
 
 def gradient_of_sums(sums: NDArray[np.float64]) -> NDArray[np.float64]:

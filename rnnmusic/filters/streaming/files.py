@@ -64,7 +64,11 @@ def run_file(
         source = soundfile.SoundFile(os.fspath(in_path))
     except (soundfile.LibsndfileError, OSError) as error:
         raise InputError(f"{in_path} can't be read as sound: {error}; give a sound file.") from None
+    if Path(out_path) == Path("-"):
+        raise UsageError("Sound can't be written to a pipe; give a file such as out.wav.")
     with source:
+        if not source.frames:
+            raise InputError(f"{in_path} holds no sound; give a file that does.")
         rate = source.samplerate
         stream = _stream_for(form, source.channels)
         if stream.sample_rate_hz not in (None, rate) and not any_rate:

@@ -180,5 +180,5 @@ def test_the_command_writes_a_filter_and_prints_its_report(tmp_path: Path) -> No
     assert _run(*common, "--order", "2", "--shelves")[0] == 2
     assert _run(table, "-o", str(output), "--order", "2") == (
         2,
-        "A table doesn't say its sample rate; give one in Hz.",
+        f"{table} is a table without a sample rate; give one in Hz (--sample-rate).",
     )
