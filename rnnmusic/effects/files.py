@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 
 from rnnmusic.checkpoint import WEIGHTS_FILE, from_table, write_tensors
 from rnnmusic.effects.model import Effect, EffectConfig
-from rnnmusic.errors import InputError
+from rnnmusic.errors import InputError, RnnMusicError
 from rnnmusic.files import existing_folder, replacing_folder
 
 EFFECT_FILE = "effect.json"
@@ -39,7 +39,7 @@ def load(path: str | os.PathLike[str]) -> Effect:
         fields = json.loads((folder / EFFECT_FILE).read_text(encoding="utf-8"))
         version = fields.pop("format")
         fields.pop("notes", None)
-    except (OSError, ValueError, AttributeError, KeyError) as error:
+    except (OSError, ValueError, AttributeError, KeyError, TypeError) as error:
         raise InputError(
             f"{folder} is not an effect ({error}); give a folder that "
             "`rnnmusic filter fit --cell` wrote."
@@ -48,7 +48,10 @@ def load(path: str | os.PathLike[str]) -> Effect:
         raise InputError(
             f"{folder} is an effect of format {version!r}; this rnnmusic reads format {FORMAT}."
         )
-    effect = Effect(from_table(EffectConfig, fields, f"{folder / EFFECT_FILE}"))
+    try:
+        effect = Effect(from_table(EffectConfig, fields, f"{folder / EFFECT_FILE}"))
+    except (RnnMusicError, RuntimeError) as error:  # RuntimeError: torch's, for a lack of memory
+        raise InputError(f"{folder / EFFECT_FILE} is damaged: {error}") from None
     try:
         effect.load_state_dict(load_file(folder / WEIGHTS_FILE))
     except (OSError, SafetensorError, RuntimeError) as error:

@@ -140,6 +140,40 @@ def test_frozen_coefficients_and_a_frozen_input() -> None:
     assert torch.equal(coefficients.grad, given[1].grad)
 
 
+def test_gradients_have_the_shape_and_dtype_of_their_tensors() -> None:
+    waveform, sos = normal(2, 3, 70, dtype=torch.float32), sections(17, 1, 1, 2).float()
+    inputs = needing(waveform, sos)
+    found = torch.autograd.grad(sosfilt(*inputs).sum(), inputs)
+    for gradient, tensor in zip(found, inputs, strict=True):
+        assert (gradient.shape, gradient.dtype) == (tensor.shape, tensor.dtype)
+    (rows,) = needing(sos[0, 0])
+    (bare,) = torch.autograd.grad(sosfilt(waveform, rows).sum(), rows)
+    assert torch.equal(bare, found[1][0, 0])
+
+
+def test_gradients_of_the_last_state_alone() -> None:
+    def last(waveform: Tensor, sos: Tensor, zi: Tensor | None = None) -> Tensor:
+        return sosfilt(waveform, sos, zi, return_zf=True)[1]
+
+    inputs = needing(normal(3, 20), sections(18, 2), normal(3, 2, 2, seed=1))
+    for given_inputs in (inputs, inputs[:2]):
+        assert gradcheck(last, given_inputs)
+        assert gradgradcheck(last, given_inputs)
+
+
+def test_no_channels_are_none_afterwards() -> None:
+    waveform, sos = needing(normal(0, 20), sections(19, 2))
+    y = sosfilt(waveform, sos)
+    assert y.shape == (0, 20)
+    for gradient in torch.autograd.grad(y.sum(), (waveform, sos)):
+        assert not gradient.any()
+
+
+def test_finite_coefficients_whose_sum_overflows_are_finite() -> None:
+    sos = torch.tensor([[3e38, 3e38, 0, 1, 0, 0]])
+    assert torch.equal(sosfilt(torch.zeros(1, 5), sos), torch.zeros(1, 5))
+
+
 def test_blocks_with_carried_state_have_the_same_bits() -> None:
     waveform, sos = normal(2, 1000, dtype=torch.float32), sections(7, 6)
     whole = sosfilt(waveform, sos)

@@ -89,8 +89,8 @@ def check_equations(values: int, unknowns: int, of: str) -> None:
     """InputError where there are fewer values than numbers to find."""
     if values < unknowns:
         raise InputError(
-            f"{values} {of} can't determine {unknowns} coefficients; give more of them or choose "
-            "a lower order."
+            f"{max(0, values)} {of} can't determine {unknowns} coefficients; give more of them or "
+            "choose a lower order."
         )
 
 

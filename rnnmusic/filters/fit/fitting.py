@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
+import numpy as np
+
 from rnnmusic.errors import UsageError
 from rnnmusic.filters.analysis import certificate
 from rnnmusic.filters.fit.baselines import run_baselines
@@ -235,8 +237,8 @@ def _check(
     loss: str,
     max_radius: float,
 ) -> None:
-    if order is not None and order < 1:
-        raise UsageError(f"An order of {order} was asked for; give 1 or more.")
+    if order is not None and (not isinstance(order, int | np.integer) or order < 1):
+        raise UsageError(f"An order of {order!r} was asked for; give a whole number, 1 or more.")
     if max(order or 0, max_order) > HIGHEST_ORDER:
         raise UsageError(
             f"An order of {max(order or 0, max_order)} was asked for; give {HIGHEST_ORDER} or less."

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from rnnmusic.errors import InputError
+from rnnmusic.errors import InputError, UsageError
 from rnnmusic.filters.forms import _many_channels as many
 from rnnmusic.filters.forms import _one_channel as one
 from rnnmusic.filters.forms import _partial_fractions as partial
@@ -42,6 +42,8 @@ def convert(form: Form, to: type[F]) -> F:
     one fraction, nearly repeated poles as parallel sections), InputError says so. Poles and zeros
     that cancel at 0 are dropped; others are kept: no form is reduced to a smaller order.
     """
+    if not isinstance(to, type):
+        raise UsageError(f"{to!r} is no form; give a class, such as forms.Sections.")
     if isinstance(form, to):
         return form
     way = _way(type(form), to)

@@ -203,7 +203,7 @@ def address_of(array: Array, *, to_write: bool = False) -> int:
 
     TypeError for one to be written that must not be.
     """
-    if array.flags.c_contiguous and (to_write or array.flags.writeable):
+    if array.size and array.flags.c_contiguous and (to_write or array.flags.writeable):
         return ctypes.addressof(_byte_of(array.data))
     return array.ctypes.data
 

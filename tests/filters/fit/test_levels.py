@@ -224,6 +224,7 @@ def test_bad_requests_are_refused() -> None:
     target = _levels(signal.butter(2, 0.3, output="sos"))
     for options, says in (
         ({"order": 0}, "order of 0"),
+        ({"order": 2.5}, "whole number"),
         ({"order": 5000}, "512 or less"),
         ({"max_order": 5000}, "512 or less"),
         ({"order": 2, "form": "fir"}, "no form"),

@@ -8,7 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy import signal
 
-from rnnmusic.errors import InputError
+from rnnmusic.errors import InputError, UsageError
 from rnnmusic.filters.forms import (
     Allpass,
     Band,
@@ -267,3 +267,8 @@ def test_svf_and_sections_agree_to_the_last_digits_at_the_lowest_cutoffs() -> No
     # a1 and a2 near -2 and 1 hold g**2 = 4e-9 with 8 digits, g with twice as many of them.
     np.testing.assert_allclose(there.g, svf.g, rtol=1e-7)
     np.testing.assert_allclose(there.r, svf.r, rtol=1e-7)
+
+
+def test_a_form_is_asked_for_by_its_class() -> None:
+    with pytest.raises(UsageError, match=r"'sos' is no form.*forms\.Sections"):
+        convert(Sections(np.array([[1.0, 0, 0, 1, 0, 0]])), "sos")  # type: ignore[type-var]
