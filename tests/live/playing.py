@@ -8,7 +8,7 @@ import numpy as np
 
 from rnnmusic.encodings.pianoroll import PianoRoll
 from rnnmusic.encodings.protocol import Steps
-from rnnmusic.live import SimulatedClock
+from rnnmusic.live.clock import SimulatedClock
 
 ROLL = PianoRoll(steps_per_quarter=4, lowest_pitch=60, highest_pitch=63, articulation=True)
 

@@ -6,7 +6,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rnnmusic.errors import InputError
-from rnnmusic.live import FilePort, Ledger
+from rnnmusic.live.file_port import FilePort
+from rnnmusic.live.ledger import Ledger
 from rnnmusic.live.messages import control_change, note_off, note_on, program_change
 
 DATA = st.integers(0, 127)

@@ -4,7 +4,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from rnnmusic.live import Ledger
+from rnnmusic.live.ledger import Ledger
 from rnnmusic.live.messages import control_change, note_off, note_on, panic
 from tests.live.playing import Synthesiser
 

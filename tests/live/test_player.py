@@ -8,8 +8,10 @@ from hypothesis import strategies as st
 
 from rnnmusic.encodings import PianoRoll
 from rnnmusic.errors import DeviceError, InputError, UsageError
-from rnnmusic.live import MemoryPort, SimulatedClock, Stop, play
+from rnnmusic.live.clock import SimulatedClock, Stop
 from rnnmusic.live.messages import note_off, note_on, panic, program_change
+from rnnmusic.live.player import play
+from rnnmusic.live.ports import MemoryPort
 from tests.live.playing import ScriptedModel, frame, hear
 
 STEP_S = 0.125  # a sixteenth at 120 quarters a minute

@@ -8,9 +8,10 @@ import types
 import pytest
 
 from rnnmusic.errors import DeviceError
-from rnnmusic.live import FilePort, MemoryPort, list_ports, open_output, ports
+from rnnmusic.live import ports
+from rnnmusic.live.file_port import FilePort
 from rnnmusic.live.messages import note_on
-from rnnmusic.live.ports import DevicePort, PortName
+from rnnmusic.live.ports import DevicePort, MemoryPort, PortName, list_ports, open_output
 
 
 class Output:

@@ -10,12 +10,15 @@ from pathlib import Path
 import mido
 import pytest
 
-from rnnmusic.live import MonotonicClock, Stop, stop_on_signals
+from rnnmusic.live.clock import MonotonicClock, Stop
+from rnnmusic.live.signals import stop_on_signals
 
 # Holds a chord for ever; says so once it sounds.
 PROGRAM = """
 import atexit, sys
-from rnnmusic.live import exit_at_once, open_output, play, stop_on_signals
+from rnnmusic.live.player import play
+from rnnmusic.live.ports import open_output
+from rnnmusic.live.signals import exit_at_once, stop_on_signals
 from tests.live.playing import ScriptedModel, frame
 
 def frames():

@@ -6,7 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rnnmusic.errors import InputError, UsageError
-from rnnmusic.live import MemoryPort, SimulatedClock, play
+from rnnmusic.live.clock import SimulatedClock
+from rnnmusic.live.player import play
+from rnnmusic.live.ports import MemoryPort
 from rnnmusic.sampling.generate import ending_at, generate
 from rnnmusic.sampling.guard import LARGEST_CHORD, StallGuard
 from rnnmusic.sampling.sampler import Sampler

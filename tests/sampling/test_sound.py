@@ -11,7 +11,8 @@ from rnnmusic.encodings import LogMel
 from rnnmusic.errors import InputError, UsageError
 from rnnmusic.generator import Generator, GeneratorConfig, HeadConfig, ModelConfig, build
 from rnnmusic.heads import Controls
-from rnnmusic.live import MemoryPort, play
+from rnnmusic.live.player import play
+from rnnmusic.live.ports import MemoryPort
 from rnnmusic.sampling.generate import generate
 from rnnmusic.sampling.sampler import Sampler
 from rnnmusic.sampling.sound import generate_audio
