@@ -44,9 +44,11 @@ def replacing_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Give an empty temporary folder beside `path`; put it there if the block succeeds.
 
     What stood there is moved to `.NAME.old` for the instant between two renames and then deleted:
-    after a crash in that instant `existing_folder` still finds it.
+    after a crash in that instant `existing_folder` still finds it. InputError where a file stands.
     """
     target = Path(path)
+    if target.exists() and not target.is_dir():
+        raise InputError(f"{target} is a file; give the name of a folder to write.")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix=f".{target.name[:40]}-", dir=target.parent))

@@ -103,3 +103,12 @@ def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
+
+
+def test_a_folder_never_takes_the_place_of_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "notes"
+    file.write_text("mine")
+    with pytest.raises(InputError, match="is a file"), replacing_folder(file):
+        pass
+    assert file.read_text() == "mine"
+    assert list(tmp_path.iterdir()) == [file]

@@ -46,6 +46,10 @@ def inspect(
     from rnnmusic import checkpoint as checkpoints
     from rnnmusic.inspection import inspect as inspect_layers
 
+    if plot is not None:
+        from rnnmusic.plots.music import check_extension
+
+        check_extension(plot)
     torch.set_num_threads(1)
     generator = checkpoints.load(checkpoint).generator
     played, clock = _steps(generator, piece, steps)

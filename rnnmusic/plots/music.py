@@ -74,6 +74,14 @@ def piano_roll(score: Score, *, title: str | None = None, seconds: bool = False)
     return figure
 
 
+def check_extension(path: str | os.PathLike[str]) -> None:
+    """Refuse, before any work is done, what `save` would refuse: InputError."""
+    if Path(path).suffix.lower() not in EXTENSIONS:
+        raise InputError(
+            f"{path} has no picture extension that can be written; use {', '.join(EXTENSIONS)}."
+        )
+
+
 def save(figure: Figure, path: str | os.PathLike[str]) -> None:
     """Write a figure as .png, .svg or .pdf, whole or not at all.
 
@@ -81,11 +89,8 @@ def save(figure: Figure, path: str | os.PathLike[str]) -> None:
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
+    check_extension(path)
     target = Path(path)
-    if target.suffix.lower() not in EXTENSIONS:
-        raise InputError(
-            f"{target} has no picture extension that can be written; use {', '.join(EXTENSIONS)}."
-        )
     FigureCanvasAgg(figure)
     with replacing_file(target) as temporary:
         figure.savefig(temporary, format=target.suffix[1:].lower())
