@@ -1,95 +1,121 @@
-"""`rnnmusic ports` and `rnnmusic live`: the generator as a player."""
+"""`rnnmusic live`: the generator as a player."""
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import typer
-from rich.table import Table
 
-from rnnmusic_cli.console import note, out, say, say_json
+from rnnmusic_cli import live_options as options
+from rnnmusic_cli import live_settings
+from rnnmusic_cli.live_play import play
 
-
-def ports(json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
-    """List the MIDI inputs and outputs of this machine."""
-    from rnnmusic.live.ports import list_ports
-
-    found = list_ports()
-    if json:
-        say_json(
-            {
-                "drivers": list(found.drivers),
-                "inputs": [port._asdict() for port in found.inputs],
-                "outputs": [port._asdict() for port in found.outputs],
-            }
-        )
-        return
-    if not found.inputs and not found.outputs:
-        say(f"No MIDI ports ({', '.join(found.drivers)}); `--out virtual:NAME` makes one.")
-        return
-    table = Table(box=None, pad_edge=False)
-    for heading in ("", "port", "driver"):
-        table.add_column(heading)
-    for kind, entries in (("in", found.inputs), ("out", found.outputs)):
-        for port in entries:
-            table.add_row(kind, port.name, port.driver)
-    out.print(table)
+#: Hands that stray by 10 ms stray by 5 in velocity.
+UNEVEN_PER_MS = 0.5
+#: What `--replay` goes with; the rest is in the session.
+_WITH_REPLAY = {"replay", "outputs", "json", "view"}
 
 
 def live(
-    checkpoint: Annotated[str, typer.Argument(help="A checkpoint, a run, or a shipped model.")],
-    output: Annotated[
-        str,
-        typer.Option(
-            "--out", "-o", help="A port by part of its name, virtual:NAME, memory, or FILE.mid."
-        ),
-    ],
-    bars: Annotated[
-        int | None, typer.Option(min=1, help="Stop after so many bars; else at Ctrl-C.")
-    ] = None,
-    tempo: Annotated[float, typer.Option(min=10, max=400, help="Quarters a minute.")] = 120.0,
-    temperature: Annotated[float, typer.Option(min=0, max=10)] = 1.0,
-    top_p: Annotated[float, typer.Option(min=0.01, max=1)] = 1.0,
-    seed: Annotated[int, typer.Option(min=0, help="Same seed, same notes.")] = 0,
-    channel: Annotated[int, typer.Option(min=1, max=16, help="MIDI channel.")] = 1,
-    program: Annotated[
-        int | None, typer.Option(min=0, max=127, help="General MIDI program to select first.")
-    ] = None,
+    ctx: typer.Context,
+    checkpoint: options.Checkpoint = None,
+    outputs: options.Outputs = None,
+    inputs: options.Inputs = None,
+    thru: options.Thru = False,
+    channel: options.Channel = 1,
+    voices: options.Voices = None,
+    listen_to: options.ListenTo = None,
+    mode: options.Mode = None,
+    bars: options.Bars = None,
+    prime: options.Prime = None,
+    prime_bars: options.PrimeBars = 8,
+    seed: options.Seed = 0,
+    silence: options.Silence = 1.5,
+    phrase_bars: options.PhraseBars = None,
+    answer_bars: options.AnswerBars = None,
+    temperature: options.Temperature = None,
+    top_p: options.TopP = None,
+    key: options.Key = None,
+    program: options.Program = None,
+    turned: options.Turned = None,
+    preset: options.Preset = None,
+    osc: options.Osc = None,
+    tempo: options.Tempo = None,
+    swing: options.Swing = None,
+    metre: options.Metre = None,
+    count_in: options.CountIn = 0,
+    humanise: options.Humanise = 0.0,
+    sync: options.Sync = "internal",
+    sync_in: options.SyncIn = None,
+    clock_out: options.ClockOut = None,
+    record: options.Record = None,
+    replay: options.Replay = None,
+    view: options.View = None,
+    json: options.Json = False,
 ) -> None:
-    """Play a generator in real time; every note is closed on every way out."""
-    from rnnmusic import checkpoint as checkpoints
-    from rnnmusic.heads.protocol import Controls
-    from rnnmusic.live.player import play
-    from rnnmusic.live.ports import open_output
-    from rnnmusic.live.signals import exit_at_once, stop_on_signals
-    from rnnmusic.sampling.kinds import score_encoding
-    from rnnmusic.sampling.sampler import Sampler
+    """Play a generator in real time; every note is closed on every way out.
 
-    # Signals are watched from before the port opens: nothing may be left behind by an early Ctrl-C.
-    with stop_on_signals() as stop:
-        generator = checkpoints.load(checkpoint).generator
-        score_encoding(generator.encoding)  # refuses sound before a port is opened for it
-        sampler = Sampler(
-            generator, seed=seed, controls=Controls(temperature=temperature, top_p=top_p)
+    In the view ? shows the keys. `rnnmusic live bench` measures this machine, and
+    `rnnmusic live controls` lists what can be turned.
+    """
+    from rnnmusic.errors import UsageError
+
+    if replay is not None:
+        from rnnmusic_cli.live_replay import play_again
+
+        for name in ctx.params:
+            source = ctx.get_parameter_source(name)
+            if name not in _WITH_REPLAY and source is not None and source.name != "DEFAULT":
+                raise UsageError(
+                    f"--replay was given with {name.replace('_', '-')}, which the session says "
+                    "already; leave it out."
+                )
+        play_again(replay, outputs or [], json=json)
+        return
+    if checkpoint is None:
+        raise UsageError("Nothing to play: give a checkpoint, a run or a shipped model.")
+    if not outputs:
+        raise UsageError(
+            "No output was given; say --out with a port (`rnnmusic ports` lists them), "
+            "virtual:NAME, synth or FILE.mid."
         )
-        port = open_output(output)
-        note(f"Playing to {port.name} at {tempo:g} quarters a minute; Ctrl-C stops.")
-        try:
-            report = play(
-                sampler,
-                port,
-                tempo_bpm=tempo,
-                bars=bars,
-                stop=stop,
-                channel=channel - 1,
-                program=program,
-            )
-        finally:
-            port.close()
-    say(
-        f"{report.notes} notes in {report.bars} bars; messages left p50 "
-        f"{report.lateness_p50_ms:.2f}, p99 {report.lateness_p99_ms:.2f}, at most "
-        f"{report.lateness_max_ms:.2f} ms late; the model kept us waiting {report.late} times"
+    from rnnmusic.live.control_map import DEFAULT_BINDINGS
+    from rnnmusic.live.engine import EngineSettings
+    from rnnmusic.live.feel import parse_swing
+    from rnnmusic.live.listening.respond import PhraseSettings
+    from rnnmusic.live.orders import MODES
+    from rnnmusic.live.settings import DirectorSettings
+
+    opening = live_settings.load_preset(preset)
+    named = {"temperature": temperature, "top_p": top_p, "key": key, "program": program}
+    named |= {"tempo": tempo, "swing": None if swing is None else parse_swing(swing)}
+    controls = live_settings.controls_at_first(opening, named, turned or [])
+    past = live_settings.prime_notes(prime, prime_bars, metre)
+    director = DirectorSettings(
+        checkpoint=checkpoint,
+        seed=seed,
+        steering=live_settings.steering_of(controls),
+        mode=mode or opening.mode or MODES[0],
+        bars=bars,
+        quarters_per_bar=past.quarters_per_bar,
+        channel=channel,
+        voices=tuple(voices or ()),
+        count_in_bars=count_in,
+        prime=past.notes,
+        listen_to=tuple(listen_to or ()),
+        phrases=PhraseSettings(silence, phrase_bars, answer_bars),
+        loose_s=humanise / 1000,
+        uneven=UNEVEN_PER_MS * humanise,
+        bindings=DEFAULT_BINDINGS if opening.bindings is None else opening.bindings,
     )
-    if stop.exit_code:
-        exit_at_once(stop.exit_code)  # unloading torch would take longer than a performer waits
+    settings = EngineSettings(
+        director=director,
+        outputs=tuple(outputs),
+        inputs=tuple(inputs or ()),
+        tempo_bpm=float(controls["tempo"] or 0),
+        swing=float(controls["swing"] or 0),
+        sync=sync,
+        sync_input=sync_in,
+        clock_out=tuple(clock_out or ()),
+        thru=thru,
+        session=None if record is None else str(record),
+    )
+    play(settings, view=view, osc_port=osc, json=json)

@@ -21,14 +21,19 @@ from rnnmusic_cli import (
     generate,
     inspect,
     live,
+    live_bench,
+    live_controls,
+    live_ports,
     models,
     render,
     train,
 )
 from rnnmusic_cli.console import fail
+from rnnmusic_cli.two_words import TwoWordGroup
 
 app = typer.Typer(
     name="rnnmusic",
+    cls=TwoWordGroup,
     help="Recurrent networks that learn music, play it live, and are filters.",
     epilog="Exit codes: 0 ok, 1 failure, 2 usage, 3 bad input, 4 no device, 130/143 after a stop.",
     no_args_is_help=True,
@@ -44,8 +49,11 @@ app.add_typer(filter.app, name="filter")
 app.command("generate")(generate.generate)
 app.command("render")(render.render)
 app.command("models")(models.models)
-app.command("ports")(live.ports)
+app.command("ports")(live_ports.ports)
 app.command("live")(live.live)
+app.command("live bench")(live_bench.bench)
+app.command("live controls")(live_controls.controls)
+app.command("panic")(live_ports.panic)
 
 DEBUG = "RNNMUSIC_DEBUG"
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from bisect import insort
 from collections import Counter
 from dataclasses import dataclass, field
-from heapq import heappop, heappush
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -19,6 +18,16 @@ if TYPE_CHECKING:
     from rnnmusic.encodings.events import NoteEvents
 
 
+class EventsDecoding(NamedTuple):
+    """Where a decoder of notes stands: a value.
+
+    now_step: the last onset. sounding: (pitch, start step, end step) of the notes still on.
+    """
+
+    now_step: int = 0
+    sounding: tuple[tuple[int, int, int], ...] = ()
+
+
 class EventsLiveDecoder:
     """Sampled notes -> note messages; agrees with `NoteEvents.decode`."""
 
@@ -26,7 +35,16 @@ class EventsLiveDecoder:
         self._encoding = encoding
         self._now_step = 0  # the last onset
         self._sounding: dict[int, tuple[int, int]] = {}  # pitch -> (start, end) steps
-        self._ends: list[tuple[int, int]] = []  # heap of (end, pitch), some of them cut since
+
+    def snapshot(self) -> EventsDecoding:
+        """Where the decoder stands, to `restore` later."""
+        sounding = tuple((pitch, *span) for pitch, span in self._sounding.items())
+        return EventsDecoding(self._now_step, sounding)
+
+    def restore(self, decoding: EventsDecoding) -> None:
+        """Go on from a snapshot, or from one that was moved to another time."""
+        self._now_step = decoding.now_step
+        self._sounding = {pitch: (start, end) for pitch, start, end in decoding.sounding}
 
     @property
     def horizon_quarters(self) -> float:
@@ -46,10 +64,13 @@ class EventsLiveDecoder:
             messages.append(NoteMessage(self._quarters(now), pitch, 0))
         end = now + int(encoding.duration_values[duration])
         self._sounding[pitch] = (now, end)
-        heappush(self._ends, (end, pitch))
         loudness = int(encoding.velocities(velocity))
         messages.append(NoteMessage(self._quarters(now), pitch, loudness))
         return messages
+
+    def settle(self, until_step: int) -> list[NoteMessage]:
+        """The note offs due up to a step and not returned yet: no onset comes before it."""
+        return self._offs(until_step)
 
     def flush(self) -> list[NoteMessage]:
         """The note offs still to come, each at its own time."""
@@ -57,13 +78,14 @@ class EventsLiveDecoder:
 
     def _offs(self, until_step: int | None) -> list[NoteMessage]:
         """Let notes end, in time order, up to and including a step (None: all of them)."""
-        messages = []
-        while self._ends and (until_step is None or self._ends[0][0] <= until_step):
-            end, pitch = heappop(self._ends)
-            if pitch in self._sounding and self._sounding[pitch][1] == end:
-                del self._sounding[pitch]
-                messages.append(NoteMessage(self._quarters(end), pitch, 0))
-        return messages
+        ends = sorted(
+            (end, pitch)
+            for pitch, (_, end) in self._sounding.items()
+            if until_step is None or end <= until_step
+        )
+        for _, pitch in ends:
+            del self._sounding[pitch]
+        return [NoteMessage(self._quarters(end), pitch, 0) for end, pitch in ends]
 
     def _quarters(self, step: int) -> float:
         return step / self._encoding.steps_per_quarter

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -18,13 +18,31 @@ if TYPE_CHECKING:
 VELOCITY = 80  # of every decoded note: a roll knows no dynamics
 
 
+class RollDecoding(NamedTuple):
+    """Where a decoder of frames stands: a value.
+
+    next_step: index of the frame to come. columns: the sounding pitches, counted from the lowest.
+    """
+
+    next_step: int = 0
+    columns: frozenset[int] = frozenset()
+
+
 class RollLiveDecoder:
     """Sampled frames -> note messages; agrees with `PianoRoll.decode`."""
 
     def __init__(self, encoding: PianoRoll) -> None:
         self._encoding = encoding
         self._next_step = 0
-        self._sounding: set[int] = set()  # columns of pitch
+        self._sounding: frozenset[int] = frozenset()  # columns of pitch
+
+    def snapshot(self) -> RollDecoding:
+        """Where the decoder stands, to `restore` later; costs nothing."""
+        return RollDecoding(self._next_step, self._sounding)
+
+    def restore(self, decoding: RollDecoding) -> None:
+        """Go on from a snapshot, or from one that was moved to another time."""
+        self._next_step, self._sounding = decoding
 
     @property
     def horizon_quarters(self) -> float:
@@ -34,8 +52,8 @@ class RollLiveDecoder:
     def push(self, step: Steps) -> list[NoteMessage]:
         """Take one frame (F,), return its messages: offs, then ons, each by rising pitch."""
         frame_struck, frame_held = self._encoding.split(checked_steps(self._encoding, step, 1))
-        struck = set(np.flatnonzero(frame_struck).tolist())
-        held = set(np.flatnonzero(frame_held).tolist())
+        struck = frozenset(np.flatnonzero(frame_struck).tolist())
+        held = frozenset(np.flatnonzero(frame_held).tolist())
         messages = [
             *self._messages(self._sounding - held, 0),
             *self._messages(struck | (held - self._sounding), VELOCITY),
@@ -47,10 +65,10 @@ class RollLiveDecoder:
     def flush(self) -> list[NoteMessage]:
         """Note offs for all sounding notes, at the end of the last frame."""
         messages = self._messages(self._sounding, 0)
-        self._sounding = set()
+        self._sounding = frozenset()
         return messages
 
-    def _messages(self, pitches: set[int], velocity: int) -> list[NoteMessage]:
+    def _messages(self, pitches: frozenset[int], velocity: int) -> list[NoteMessage]:
         time, lowest = self.horizon_quarters, self._encoding.lowest_pitch
         return [NoteMessage(time, pitch + lowest, velocity) for pitch in sorted(pitches)]
 

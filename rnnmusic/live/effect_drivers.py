@@ -9,9 +9,9 @@ from importlib import import_module
 from typing import Any
 
 from rnnmusic.errors import DeviceError
-from rnnmusic.live.drivers import quiet
 from rnnmusic.live.effect import Effect
-from rnnmusic.live.ports import CLOSE_TIMEOUT_S
+from rnnmusic.live.ports.closing import close_in_time
+from rnnmusic.live.ports.quiet import quiet
 
 CLIENT = "rnnmusic-filter"  # what other programs see the ports of
 EXTRA = "pip install 'rnnmusic[audio]'"
@@ -138,17 +138,14 @@ def _connect(client: Any, library: Any) -> None:
 
 
 def _close(client: Any) -> None:
-    """Let go of a client, for at most two seconds: the server may be gone."""
-    import threading
+    """Let go of a client; the server may be gone."""
 
     def close() -> None:
         with suppress(Exception), quiet():
             client.deactivate()
             client.close()
 
-    closer = threading.Thread(target=close, name="close JACK client", daemon=True)
-    closer.start()
-    closer.join(CLOSE_TIMEOUT_S)
+    close_in_time(close)
 
 
 def _library(module: str) -> Any:

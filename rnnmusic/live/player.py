@@ -14,7 +14,7 @@ from rnnmusic.live.clock import BeatClock, Clock, MonotonicClock, Stop
 from rnnmusic.live.composer import Composer, StepSource
 from rnnmusic.live.ledger import Ledger
 from rnnmusic.live.messages import note_off, note_on, program_change
-from rnnmusic.live.ports import Port
+from rnnmusic.live.ports.protocol import OutputPort
 
 #: A message later than this puts off all that follows; less is left as it is and only counted.
 TOLERANCE_S = 0.02
@@ -38,7 +38,7 @@ class Report:
 
 def play(
     source: StepSource,
-    port: Port,
+    port: OutputPort,
     *,
     tempo_bpm: float,
     bars: int | None = None,
@@ -75,7 +75,7 @@ class _Performance:
     def __init__(
         self,
         source: StepSource,
-        port: Port,
+        port: OutputPort,
         bars: int | None,
         stop: Stop,
         channel: int,

@@ -50,7 +50,7 @@ class Sampler:
         self._device = next(generator.parameters()).device
         self._dtype = torch.float32 if generator.encoding.is_real else torch.int64
         self._rng = torch.Generator(self._device).manual_seed(seed)
-        with _computing():
+        with computing():
             self._state = generator.initial_state(1)
         self._previous = self._heard(self.encoding.start_step()[None])
         self._position = 0
@@ -75,7 +75,7 @@ class Sampler:
             self._position = self._place_of(clock[-1]) + 1
         heard = self._heard(steps)
         inputs = torch.cat([self._previous, heard[:-1]])
-        with _computing():
+        with computing():
             _, self._state = self._generator(
                 inputs[None], self._positions(clock)[None], self._state
             )
@@ -84,7 +84,7 @@ class Sampler:
     def next(self) -> Steps:
         """Draw the next step (F,), int64, or float32 where columns are real-valued."""
         clock = self._positions(self._clock(self._position)[None])
-        with _computing():
+        with computing():
             hidden, self._state = self._generator.step(self._previous, clock, self._state)
             self._previous = self._generator.head.sample(hidden, self.controls, self._rng)
         self._position += 1
@@ -122,7 +122,8 @@ class Sampler:
 
 
 @contextmanager
-def _computing() -> Iterator[None]:
+def computing() -> Iterator[None]:
+    """Torch for playing: one thread, no gradients."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

@@ -50,9 +50,24 @@ class Struck:
         self, pitch: int, velocity: float, frames: int, sample_rate_hz: int
     ) -> NDArray[np.float32]:
         """The note as it rings freely, (frames,), about equally loud for all velocities."""
-        fundamental_hz = frequency_hz(pitch)
+        frequency, rate, gain = self.modes(pitch)
+        heard = frequency < min(HIGHEST_MODE_HZ, sample_rate_hz / 2)
+        if not heard.any():
+            return np.zeros(frames, dtype=np.float32)
+        frequency, rate, gain = frequency[heard], rate[heard], gain[heard]
+        corner_hz = self.corner_hz(pitch, velocity, sample_rate_hz)
+        force = blow(corner_hz, sample_rate_hz)
+        response = strike(frequency, rate, gain, force, frames, sample_rate_hz)
+        # Equal energy in the first moments, whatever the number of modes and the blow.
+        level = np.sqrt(np.sum(gain**2 / (1 + (frequency / corner_hz) ** 2) ** 2) / 2)
+        return response / np.float32(level)
+
+    def modes(
+        self, pitch: int
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+        """Frequencies in Hz, rates of decay per second and gains of what a blow sets ringing."""
         octaves = (pitch - MIDDLE_C) / 12
-        frequency, gain = self._modes(pitch, fundamental_hz)
+        frequency, gain = self._modes(pitch, frequency_hz(pitch))
         slowest = LN_60_DB / (self.decay_s * self.decay_per_octave**octaves)
         rate = slowest + self.loss * (frequency / 1000) ** 2
 
@@ -67,19 +82,14 @@ class Struck:
             frequency = np.concatenate((frequency, np.geomspace(75, 900, 14)))
             rate = np.concatenate((rate, np.geomspace(35, 160, 14)))
             gain = np.concatenate((gain, self.body * places.normal(size=14)))
+        return frequency, rate, gain
 
-        heard = frequency < min(HIGHEST_MODE_HZ, sample_rate_hz / 2)
-        if not heard.any():
-            return np.zeros(frames, dtype=np.float32)
-        frequency, rate, gain = frequency[heard], rate[heard], gain[heard]
+    def corner_hz(self, pitch: int, velocity: float, sample_rate_hz: int) -> float:
+        """Corner of the blow's spectrum: harder and higher blows are brighter."""
+        octaves = (pitch - MIDDLE_C) / 12
         corner_hz = self.hardness_hz * self.hardness_per_octave**octaves
         corner_hz *= (max(velocity, 1.0) / 64) ** self.touch
-        corner_hz = min(max(corner_hz, SOFTEST_HZ), sample_rate_hz / 6)
-        force = blow(corner_hz, sample_rate_hz)
-        response = strike(frequency, rate, gain, force, frames, sample_rate_hz)
-        # Equal energy in the first moments, whatever the number of modes and the blow.
-        level = np.sqrt(np.sum(gain**2 / (1 + (frequency / corner_hz) ** 2) ** 2) / 2)
-        return response / np.float32(level)
+        return float(min(max(corner_hz, SOFTEST_HZ), sample_rate_hz / 6))
 
     def longest_s(self, pitch: int) -> float:
         """Time after which the freely ringing note is inaudible (-70 dB)."""

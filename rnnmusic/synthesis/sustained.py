@@ -46,16 +46,7 @@ class Sustained:
     ) -> NDArray[np.float32]:
         """The note held for ever, its first `frames` frames, equally loud for all velocities."""
         rng = np.random.default_rng(pitch)
-        frequency, gain = self._partials(frequency_hz(pitch), velocity)
-        place, share = np.array(PLAYERS[: self.players]).T
-        detune = 2.0 ** (place * self.spread_cents / 1200)
-        frequency = (frequency * detune[:, None]).reshape(-1)
-        gain = (gain * share[:, None]).reshape(-1)
-        level = np.sqrt(np.sum(gain**2) / 2)
-        phased = gain / level * np.exp(2j * np.pi * rng.random(len(gain)))
-        # Upper partials speak a little later; low notes take longer to speak.
-        lowness = 2 ** ((MIDDLE_C - pitch) / 36)
-        attack = self.attack_s * lowness * (1 + 0.5 * np.sqrt(frequency / frequency.min() - 1) / 3)
+        frequency, attack, phased = self.modes(pitch, velocity, rng)
         tone = ring(
             np.concatenate((frequency, frequency)),
             np.concatenate((np.zeros(len(attack)), 1 / attack)),
@@ -68,6 +59,22 @@ class Sustained:
         if self.breath:
             tone += self._breath(pitch, frames, rng, sample_rate_hz)
         return tone
+
+    def modes(
+        self, pitch: int, velocity: float, rng: np.random.Generator
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.complex128]]:
+        """Frequencies in Hz, attack times in seconds and gains with random phases."""
+        frequency, gain = self._partials(frequency_hz(pitch), velocity)
+        place, share = np.array(PLAYERS[: self.players]).T
+        detune = 2.0 ** (place * self.spread_cents / 1200)
+        frequency = (frequency * detune[:, None]).reshape(-1)
+        gain = (gain * share[:, None]).reshape(-1)
+        level = np.sqrt(np.sum(gain**2) / 2)
+        phased = gain / level * np.exp(2j * np.pi * rng.random(len(gain)))
+        # Upper partials speak a little later; low notes take longer to speak.
+        lowness = 2 ** ((MIDDLE_C - pitch) / 36)
+        attack = self.attack_s * lowness * (1 + 0.5 * np.sqrt(frequency / frequency.min() - 1) / 3)
+        return frequency, attack, phased
 
     def longest_s(self, pitch: int) -> float:
         """Held notes never die away by themselves."""

@@ -1,14 +1,17 @@
 from __future__ import annotations
 
 import mido
+import numpy as np
 import pytest
+import soundfile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from rnnmusic.audio import Audio
 from rnnmusic.errors import InputError
-from rnnmusic.live.file_port import FilePort
 from rnnmusic.live.ledger import Ledger
 from rnnmusic.live.messages import control_change, note_off, note_on, program_change
+from rnnmusic.live.ports import FilePort, WavPort
 
 DATA = st.integers(0, 127)
 MESSAGES = st.one_of(
@@ -84,3 +87,33 @@ def test_an_unwritable_place_is_refused_before_anyone_plays(tmp_path):
     with pytest.raises(InputError, match="is a folder"):
         FilePort(tmp_path / "folder.mid")
     assert [path.name for path in tmp_path.iterdir()] == ["folder.mid"]
+
+
+def test_a_wav_is_the_sound_of_what_was_played(tmp_path):
+    path = tmp_path / "x.wav"
+    port = WavPort(path)
+    port.begin(100.0, 120.0)
+    port.send(note_on(0, 69, 100), 100.25)
+    assert not path.exists()
+    port.send(note_off(0, 69), 101.25)
+    port.close()
+    port.close()
+    sound = Audio.load(path)
+    assert sound.samples.shape[0] == 2
+    first = np.flatnonzero(np.abs(sound.samples).max(axis=0) > 1e-3)[0]
+    assert first / sound.sample_rate_hz == pytest.approx(0.25, abs=0.02)
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_wav_of_nothing_is_valid(tmp_path):
+    WavPort(tmp_path / "x.wav").close()
+    info = soundfile.info(tmp_path / "x.wav")
+    assert (info.format, info.channels, info.frames) == ("WAV", 2, 0)
+
+
+def test_clock_messages_have_no_place_in_a_file(tmp_path):
+    port = FilePort(tmp_path / "x.mid")
+    port.send(b"\xf8", 0.0)
+    port.send(note_on(0, 60, 64), 0.0)
+    port.close()
+    assert read(tmp_path / "x.mid") == [(0, note_on(0, 60, 64)), (0, note_off(0, 60))]

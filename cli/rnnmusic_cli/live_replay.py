@@ -1,0 +1,62 @@
+"""`rnnmusic live --replay`: a recorded performance again, to the bit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rnnmusic.errors import InputError, UsageError
+from rnnmusic_cli.console import say, say_json
+
+_MIDI, _SOUND = (".mid", ".midi"), (".wav", ".flac", ".ogg", ".mp3")
+
+
+def play_again(folder: Path, outputs: Sequence[str], *, json: bool) -> None:
+    """Sample the session anew, compare with what was sent, and write it to each output.
+
+    InputError when the two differ: what is written then is the replay.
+    """
+    from rnnmusic.live.director import Director
+    from rnnmusic.live.sampler_process import load_stepper
+    from rnnmusic.live.session.reading import read
+    from rnnmusic.live.session.replay import replay, verify, without_dropped
+    from rnnmusic.live.session.sound import render, save_midi
+    from rnnmusic.live.settings import DirectorSettings
+
+    for output in outputs:
+        if not output.lower().endswith((*_MIDI, *_SOUND)):
+            raise UsageError(f"--replay was given -o {output}; give FILE.mid or FILE.wav.")
+    session = read(folder)
+
+    def make_director(settings: dict[str, Any]) -> Director:
+        return Director(DirectorSettings.from_dict(settings["director"]), load_stepper)
+
+    replayed = replay(session, make_director)
+    compared = verify(session, replayed)
+    for output in outputs:
+        if output.lower().endswith(_MIDI):
+            save_midi(session, output, without_dropped(session, replayed))
+        else:
+            render(session).save(output)
+    if json:
+        say_json(
+            {
+                "events": len(session.events),
+                "same": compared.same,
+                "dropped": compared.dropped,
+                "until_quarters": compared.until_quarters,
+                "difference": compared.difference,
+                "outputs": list(outputs),
+            }
+        )
+    if compared.difference is not None:
+        raise InputError(
+            f"{folder} isn't the same when it is replayed. {compared.difference} "
+            "Use the checkpoint and the version of rnnmusic that it was recorded with."
+        )
+    if not json:
+        dropped = f", {compared.dropped} came too late then" if compared.dropped else ""
+        say(f"{folder}: {compared.same} messages replayed, each as it was sent{dropped}")
+        for output in outputs:
+            say(output)

@@ -1,0 +1,69 @@
+"""Options as settings of a performance: they go before the preset, and it before the defaults."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rnnmusic.errors import UsageError
+from rnnmusic.sampling.controls import CONTROLS, Value, control_named
+
+if TYPE_CHECKING:
+    from rnnmusic.live.presets import Preset
+    from rnnmusic.live.priming import Excerpt
+    from rnnmusic.sampling.steering import Steering
+
+
+def load_preset(name: str | None) -> Preset:
+    """The preset of this name or file; one that says nothing for none."""
+    from rnnmusic.live import presets
+
+    return presets.Preset() if name is None else presets.load(name)
+
+
+def controls_at_first(
+    preset: Preset, named: Mapping[str, Value], turned: Sequence[str]
+) -> dict[str, Value]:
+    """What each control stands at when the performance begins.
+
+    named: options of their own, None where not given. turned: "control=value" as typed.
+    """
+    values = {name: control.default for name, control in CONTROLS.items()}
+    values.update(preset.controls)
+    for name, value in named.items():
+        if value is not None:
+            values[name] = control_named(name).parse(value)
+    for text in turned:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise UsageError(f"--set was given {text!r}; write CONTROL=VALUE, as in density=0.3.")
+        values[name.strip()] = control_named(name.strip()).parse(value)
+    return values
+
+
+def steering_of(values: Mapping[str, Value]) -> Steering:
+    """The controls that are the sampler's."""
+    from rnnmusic.sampling.steering import Steering
+
+    return Steering.from_dict(
+        {name: value for name, value in values.items() if CONTROLS[name].owner == "sampler"}
+    )
+
+
+def quarters_per_bar(metre: str) -> float:
+    """The length of a bar of this metre, "3/4" or "6/8"."""
+    match = re.fullmatch(r"(\d{1,2})/(1|2|4|8|16)", metre.strip())
+    if match is None or int(match[1]) == 0:
+        raise UsageError(f"--metre was given {metre!r}; write beats and their value, as in 3/4.")
+    return int(match[1]) * 4 / int(match[2])
+
+
+def prime_notes(path: Path | None, bars: int, metre: str | None) -> Excerpt:
+    """The last bars of a MIDI file to go on from, and how long a bar is: as `metre` says, or else
+    as that file does, or else four quarters."""
+    from rnnmusic.live import priming
+
+    found = priming.Excerpt((), 4.0) if path is None else priming.excerpt(path, bars)
+    return found if metre is None else found._replace(quarters_per_bar=quarters_per_bar(metre))

@@ -1,0 +1,91 @@
+"""Conducting: the orders that change where the music goes, at a bar line or at once."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from rnnmusic.errors import UsageError
+from rnnmusic.live.orders import ORDERS, Argument
+from rnnmusic.live.stage import Stage
+from rnnmusic.sampling.stepper import Stepper
+
+#: A last argument that says when: at the next bar line, or as soon as can be.
+BAR, NOW = "bar", "now"
+#: Orders that don't wait for a bar line unless they are told to.
+AT_ONCE = ("freeze", "resume", "store")
+BRANCHES = {1: "a", 2: "b"}
+#: Times computed from seconds are this inexact.
+ROUNDING = 1e-6
+
+
+class Conducting:
+    """Rewind, loop, branch, keep, freeze, resume, store, morph and swap.
+
+    Those that jump in the music wait for the next bar line unless "now" is their last argument;
+    freeze, resume and store are at once unless "bar" is.
+    """
+
+    def __init__(
+        self, stage: Stage, quarters_per_bar: float, load: Callable[[str], Stepper]
+    ) -> None:
+        self._stage, self._bar, self._load = stage, quarters_per_bar, load
+        self.stepper: Stepper | None = None  # that was swapped in last
+        self._performer = stage.performer
+        self._orders: dict[str, Callable[..., None]] = {
+            "rewind": self._rewind,
+            "loop": self._loop,
+            "branch": self._performer.branch,
+            "keep": self._keep,
+            "freeze": self._performer.freeze,
+            "resume": self._performer.resume,
+            "store": self._store,
+            "morph": self._morph,
+            "swap": self._swap,
+        }
+
+    def knows(self, name: str) -> bool:
+        """Whether this is one of its orders."""
+        return name in self._orders
+
+    def order(self, name: str, arguments: Sequence[Argument], at_quarters: float) -> None:
+        """Give an order; RnnMusicError when it makes no sense."""
+        given = list(arguments)
+        when = NOW if name in AT_ONCE else BAR
+        if given and given[-1] in (BAR, NOW):
+            when = str(given.pop())
+        if when == BAR:
+            line = math.ceil(at_quarters / self._bar - ROUNDING) * self._bar
+            at_quarters = max(at_quarters, line)
+        parsed = ORDERS[name].parse(given)
+        self._stage.order(at_quarters, lambda at: self._orders[name](at, *parsed))
+
+    def _rewind(self, at: float, bars: Any = 1) -> None:
+        self._performer.rewind(_whole("bars", bars), at)
+
+    def _loop(self, at: float, bars: Any = 1, times: Any = None) -> None:
+        self._performer.loop(
+            _whole("bars", bars), at, None if times is None else _whole("times", times)
+        )
+
+    def _keep(self, at: float, which: Any) -> None:
+        if which not in BRANCHES:
+            raise UsageError(f"There is no continuation {which}; keep 1 or 2.")
+        self._performer.keep(BRANCHES[which], at)
+
+    def _store(self, at: float, name: Any) -> None:
+        self._performer.store(name, at)
+
+    def _morph(self, at: float, first: Any, second: Any, share: Any) -> None:
+        self._performer.morph(first, second, share, at)
+
+    def _swap(self, at: float, name: Any) -> None:
+        self.stepper = self._load(name)
+        self._performer.swap(self.stepper, at)
+
+
+def _whole(what: str, number: Any) -> int:
+    if number != round(number):
+        raise UsageError(f"{number} {what} were asked for; give a whole number.")
+    return int(number)

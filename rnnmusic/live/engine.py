@@ -1,0 +1,322 @@
+"""Engine: a performance by two processes, one that samples and one that sends."""
+
+from __future__ import annotations
+
+import json
+import math
+import multiprocessing
+import socket
+import sys
+import time
+import types
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, fields
+from multiprocessing.connection import wait
+from types import TracebackType
+from typing import Any, Self
+
+from rnnmusic.errors import DeviceError, InputError, RnnMusicError, UsageError
+from rnnmusic.live.sampler_process import SamplerConfig, run_sampler
+from rnnmusic.live.sender_process import SenderConfig, run_sender
+from rnnmusic.live.session import writer
+from rnnmusic.live.settings import DirectorSettings
+from rnnmusic.live.shared import Shared
+from rnnmusic.live.tap import TapTempo
+
+#: A sender that doesn't leave by then is ended by force; drivers can hang.
+LEAVE_S = 4.0
+#: How often `poll` asks the sender what sounds.
+STATE_EVERY_S = 0.1
+_ERRORS = {error.exit_code: error for error in (UsageError, InputError, DeviceError)}
+
+
+@dataclass(frozen=True)
+class EngineSettings:
+    """A whole performance; JSON-able with `to_dict`, and written to its session.
+
+    outputs, inputs: port specs as `open_output` and `open_input` take them. sync: whose tempo:
+    "internal", "midi" (the clock of `sync_input`, else of the first input) or "link". clock_out:
+    outputs of ours that get MIDI clock. thru: whether what is played is passed to the first
+    output. session: a new folder to record to. priority: of the sender, as SCHED_FIFO has it;
+    None: don't ask for it.
+    """
+
+    director: DirectorSettings
+    outputs: tuple[str, ...]
+    inputs: tuple[str, ...] = ()
+    tempo_bpm: float = 120.0
+    swing: float = 0.5
+    sync: str = "internal"
+    sync_input: str | None = None
+    clock_out: tuple[str, ...] = ()
+    thru: bool = False
+    session: str | None = None
+    priority: int | None = 60
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, as a session keeps them."""
+        return {**asdict(self), "director": self.director.to_dict()}
+
+
+@dataclass(frozen=True)
+class EngineReport:
+    """How a performance went: counts of the sender, and why it ended.
+
+    notes: notes begun. dropped: notes that would have come too late. stalls: how often nothing
+    was planned in time. lateness_*_us: from when a message was to be handed to its port until it
+    was. priority: what the system granted the sender, in words. reason: a sentence.
+    """
+
+    notes: int = 0
+    messages: int = 0
+    dropped: int = 0
+    stalls: int = 0
+    lateness_p50_us: float = 0.0
+    lateness_p99_us: float = 0.0
+    lateness_max_us: float = 0.0
+    priority: str = ""
+    reason: str = ""
+
+
+class Engine:
+    """Plays until its end, `stop` or a failure; a context manager that stops it.
+
+    Its calls return at once: they are messages to the two processes. What these have to say comes
+    from `poll` as dictionaries with a "kind".
+    """
+
+    def __init__(self, settings: EngineSettings) -> None:
+        self._settings = settings
+        self._taps = TapTempo()
+        self._shared: Shared | None = None
+        self._crew: dict[str, _Member] = {}
+        self._state_asked_s = -math.inf
+        self._result: dict[str, Any] = {}
+        self._reason = ""
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the sender still plays."""
+        return "sender" in self._crew and not self._crew["sender"].is_gone
+
+    @property
+    def pids(self) -> dict[str, int]:
+        """Process ids of "sender" and "sampler" while they are there."""
+        return {name: member.process.pid or 0 for name, member in self._crew.items()}
+
+    def start(self) -> None:
+        """Start both processes; return when the first notes are planned.
+
+        An RnnMusicError of the kind that stopped it, with everything taken down again: no such
+        port, no such checkpoint, a folder that holds something already.
+        """
+        settings = self._settings
+        if settings.session is not None:
+            writer.create(settings.session, settings.to_dict())
+        self._shared = Shared.create()
+        handle = self._shared.handle
+        sampler_end, sender_end = socket.socketpair()
+        director = settings.director
+        try:
+            with sampler_end, sender_end, _nothing_to_import():
+                self._crew["sender"] = _Member(
+                    "sender", run_sender, self._sender_config(), handle, sender_end
+                )
+                self._crew["sampler"] = _Member(
+                    "sampler",
+                    run_sampler,
+                    SamplerConfig(director, settings.session),
+                    handle,
+                    sampler_end,
+                )
+            self._await_ready()
+        except BaseException:
+            self.stop()
+            raise
+
+    def turn(self, name: str, value: float | int | str | None) -> None:
+        """Give a control a value; what is wrong with it comes back as a notice."""
+        self._tell("sampler", do="turn", name=name, value=value)
+
+    def order(self, name: str, *arguments: float | int | str) -> None:
+        """Give a command, one of `orders.ORDERS`."""
+        self._tell("sampler", do="order", name=name, arguments=list(arguments))
+
+    def tap(self) -> None:
+        """A tap of the tempo, now."""
+        tempo_bpm = self._taps.tap(time.monotonic())
+        if tempo_bpm is not None:
+            self.turn("tempo", tempo_bpm)
+
+    def panic(self) -> None:
+        """Silence everything that sounds; the performance goes on."""
+        self._tell("sender", do="panic")
+
+    def poll(self, timeout_s: float = 0.0) -> list[dict[str, Any]]:
+        """What the processes have said since, waited for so long."""
+        now_s = time.monotonic()
+        if now_s - self._state_asked_s >= STATE_EVERY_S:
+            self._state_asked_s = now_s
+            self._tell("sender", do="status")
+        messages: list[dict[str, Any]] = []
+        lines = [member.line for member in self._crew.values() if not member.is_gone]
+        for line in wait(lines, timeout_s) if lines else ():
+            member = next(m for m in self._crew.values() if m.line is line)
+            messages += self._taken(member)
+        return messages
+
+    def stop(self, reason: str = "") -> EngineReport:
+        """End it: every note closed, both processes gone; how it went. May be called again."""
+        self._reason = self._reason or reason
+        if self._shared is not None:
+            self._shared.board.stop()
+            for name in self._crew:
+                self._tell(name, do="stop")
+            for member in sorted(self._crew.values(), key=lambda m: m.name == "sampler"):
+                self._see_off(member)
+            self._shared.close()
+            self._shared = None
+        return self.report()
+
+    def report(self) -> EngineReport:
+        """How it went, as far as the sender has told."""
+        known = {field.name for field in fields(EngineReport)}
+        told = {name: value for name, value in self._result.items() if name in known}
+        return EngineReport(**told, reason=self._reason)
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def _sender_config(self) -> SenderConfig:
+        settings, director = self._settings, self._settings.director
+        outputs = list(dict.fromkeys((*settings.outputs, *settings.clock_out)))
+        inputs = list(settings.inputs)
+        sync_input = None
+        if settings.sync == "midi":
+            if settings.sync_input is not None and settings.sync_input not in inputs:
+                inputs.append(settings.sync_input)
+            if not inputs:
+                raise UsageError(
+                    "There is no input whose MIDI clock could be followed; give one with --in."
+                )
+            sync_input = 0 if settings.sync_input is None else inputs.index(settings.sync_input)
+        return SenderConfig(
+            outputs=tuple(outputs),
+            inputs=tuple(inputs),
+            thru=0 if settings.thru else None,
+            sync_input=sync_input,
+            clock_out=tuple(outputs.index(spec) for spec in settings.clock_out),
+            tempo_bpm=settings.tempo_bpm,
+            swing=settings.swing,
+            start_quarters=director.start_quarters,
+            quarters_per_bar=director.quarters_per_bar,
+            session=settings.session,
+            priority=settings.priority,
+        )
+
+    def _await_ready(self) -> None:
+        waiting = {"sender", "sampler"}
+        while waiting:
+            for message in self.poll(0.1):
+                if message["kind"] == "ready":
+                    waiting.discard(message["from"])
+                    self._crew[message["from"]].is_ready = True
+                elif message["kind"] == "error":
+                    raise _ERRORS.get(message.get("exit_code", 1), RnnMusicError)(message["text"])
+            for member in self._crew.values():
+                if member.is_gone and member.name in waiting:
+                    raise RnnMusicError(f"The {member.name} ended before it could begin.")
+
+    def _taken(self, member: _Member) -> list[dict[str, Any]]:
+        messages = []
+        for message in member.receive():
+            message["from"] = member.name
+            if message["kind"] == "result":
+                self._result = message
+            messages.append(_state(message) if message["kind"] == "status" else message)
+        if member.is_gone and not self._result and not self._reason:
+            self._reason = f"The {member.name} is gone."
+        return messages
+
+    def _see_off(self, member: _Member) -> None:
+        # A sampler that isn't ready is busy loading its model, and has nothing to close.
+        is_loading = member.name == "sampler" and not member.is_ready
+        deadline_s = time.monotonic() + (0.0 if is_loading else LEAVE_S)
+        while not member.is_gone and time.monotonic() < deadline_s:
+            if member.line.poll(0.02):
+                self._taken(member)
+        member.process.join(0.2)
+        if member.process.is_alive():
+            member.process.kill()
+            member.process.join()
+        member.line.close()
+
+    def _tell(self, whom: str, **command: Any) -> None:
+        member = self._crew.get(whom)
+        if member is not None and not member.is_gone:
+            member.send(command)
+
+
+def _state(status: dict[str, Any]) -> dict[str, Any]:
+    """What the sender says of itself, as a view wants it: pitches sounding, whatever the port."""
+    return {
+        **status,
+        "kind": "state",
+        "beat": status["quarters"],
+        "sounding": sorted({pitch for _, _, pitch in status["sounding"]}),
+        "figures": {name: status[name] for name in ("notes", "dropped", "stalls")},
+    }
+
+
+class _Member:
+    """A child process and the line to it."""
+
+    def __init__(self, name: str, run: Any, config: Any, handle: Any, peer: socket.socket) -> None:
+        context = multiprocessing.get_context("spawn")
+        self.name, self.is_gone, self.is_ready = name, False, False
+        self.line, theirs = context.Pipe(duplex=True)
+        self.process = context.Process(
+            target=run, args=(config, handle, peer, theirs), name=f"rnnmusic {name}", daemon=True
+        )
+        self.process.start()
+        theirs.close()
+
+    def send(self, command: dict[str, Any]) -> None:
+        """Tell it; that it has gone is noticed when it is listened to."""
+        with suppress(OSError):
+            self.line.send_bytes(json.dumps(command).encode())
+
+    def receive(self) -> list[dict[str, Any]]:
+        """All it has said."""
+        messages = []
+        try:
+            while self.line.poll():
+                messages.append(json.loads(self.line.recv_bytes()))
+        except (EOFError, OSError):
+            self.is_gone = True
+        return messages
+
+
+@contextmanager
+def _nothing_to_import() -> Iterator[None]:
+    """Let children start without the program that started them.
+
+    multiprocessing imports the parent's main module in every child: a script without a guard
+    would start again there, and a command line would be loaded to send notes.
+    """
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = types.ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main

@@ -1,0 +1,265 @@
+"""The process that samples: it owns the model, and never lets the sender wait for it."""
+
+from __future__ import annotations
+
+import json
+import math
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from typing import TYPE_CHECKING, Any
+
+from rnnmusic.errors import RnnMusicError
+from rnnmusic.live.commit import MARGIN_S, CommitWindow
+from rnnmusic.live.events import Event, Extend, Heard, Moved, Ordered, Turned
+from rnnmusic.live.line import Line
+from rnnmusic.live.plan import Plan
+from rnnmusic.live.session.writer import SessionWriter
+from rnnmusic.live.shared import Shared, SharedHandle
+from rnnmusic.live.signals import exit_at_once
+from rnnmusic.live.wire import HeardMessage, Transport, decode
+from rnnmusic.live.wire import Moved as ClockMoved
+
+if TYPE_CHECKING:
+    from rnnmusic.live.director import Director
+    from rnnmusic.live.settings import DirectorSettings
+    from rnnmusic.sampling.stepper import Stepper
+
+#: How much is sampled at once: between two such pieces what happens is attended to.
+GRAIN_QUARTERS = 0.125
+#: Longest wait while nothing is to be done.
+IDLE_S = 0.05
+#: A session's lines are handed to the disk when there is so much time until the next step.
+QUIET_S = 0.02
+
+
+@dataclass(frozen=True)
+class SamplerConfig:
+    """What the sampler is told at its start. session: the folder it records its events to."""
+
+    director: DirectorSettings
+    session: str | None = None
+
+
+def run_sampler(
+    config: SamplerConfig, handle: SharedHandle, sender: socket.socket, parent: Connection
+) -> None:
+    """Sample until the performance is over, the parent says stop, or either of them is gone.
+
+    sender: a socket whose bytes mean "look into the ring" and whose end means that the sender is
+    gone. parent: JSON messages, {"do": "turn" | "order" | "stop", ...} in, {"kind": ...} out.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all; the parent says what is on
+    line, exit_code = Line(parent), 0
+    try:
+        with Shared.attach(handle) as shared:
+            _Sampler(config, shared, sender, parent, line).run()
+    except (EOFError, ConnectionError):  # whoever left, has left
+        pass
+    except RnnMusicError as error:
+        exit_code = error.exit_code
+        line.say("error", text=str(error), exit_code=exit_code)
+    except Exception as error:
+        exit_code = RnnMusicError.exit_code
+        text = f"This is a defect of rnnmusic: {type(error).__name__}: {error}."
+        line.say("error", text=text, exit_code=exit_code)
+    line.close()
+    exit_at_once(exit_code)  # taking torch apart would take longer than the music
+
+
+class _Sampler:
+    def __init__(
+        self,
+        config: SamplerConfig,
+        shared: Shared,
+        sender: socket.socket,
+        parent: Connection,
+        line: Line,
+    ) -> None:
+        self._settings, self._shared, self._board = config.director, shared, shared.board
+        self._sender, self._parent, self._line = sender, parent, line
+        sender.setblocking(False)
+        self._window = CommitWindow(shared.board, shared.plans, self._wake)
+        self._writer = (
+            None if config.session is None else SessionWriter(config.session, who="sampler")
+        )
+        self._models = Models()
+        self._ready_quarters = -math.inf
+        self._has_ended = False
+        self._answer_s = 0.0  # what an answer takes, on a running average
+
+    def run(self) -> None:
+        self._director = self._make_director()
+        start = self._settings.start_quarters
+        self._ready_quarters = start
+        while self._ready_quarters < start + self._settings.lookahead_quarters:
+            self._extend()
+        self._line.say("ready", compiled=self._models.is_compiled)
+        try:
+            while not self._board.is_stopping and self._serve():
+                pass
+        finally:
+            if self._writer is not None:
+                self._writer.close()
+
+    def _make_director(self) -> Director:
+        from rnnmusic.live.director import Director
+
+        return Director(self._settings, self._models.load)
+
+    def _serve(self) -> bool:
+        """Do what is to be done next, or wait for it; False when there is nobody to serve."""
+        while (data := self._shared.heard.pop()) is not None:
+            self._hear(decode(data))
+        while self._parent.poll():
+            self._obey(json.loads(self._parent.recv_bytes()))
+        for order in self._models.arrived():
+            self._handle(order)
+        left_s = self._time_left_s()
+        if left_s <= 0:
+            self._extend()
+            return True
+        if self._writer is not None and left_s > QUIET_S:
+            self._writer.flush_if_due(time.monotonic())
+        for ready in wait([self._sender, self._parent, self._models.bell], min(left_s, IDLE_S)):
+            if ready is self._sender and not self._drain(self._sender):
+                return False
+            if ready is self._models.bell:
+                self._drain(self._models.bell)
+        return True
+
+    def _time_left_s(self) -> float:
+        """Until the next step has to be sampled; infinite when all is."""
+        _, _, quarters_per_s, _ = self._board.clock()
+        now = self._board.quarters_at(time.monotonic())
+        ahead = self._ready_quarters - self._settings.lookahead_quarters - now
+        if ahead < 0:
+            return 0.0
+        return ahead / quarters_per_s if quarters_per_s else math.inf
+
+    def _extend(self) -> None:
+        self._handle_plain(Extend(self._ready_quarters + GRAIN_QUARTERS))
+
+    def _hear(self, record: Any) -> None:
+        match record:
+            case HeardMessage(played_quarters, message, port):
+                self._handle(lambda at: Heard(at, played_quarters, tuple(message), port))
+            case ClockMoved(at_quarters, to_quarters):
+                self._handle_plain(Moved(at_quarters, to_quarters))
+            case Transport(name, _):
+                self._line.say("transport", name=name)
+
+    def _obey(self, command: dict[str, Any]) -> None:
+        if command["do"] == "turn":
+            self._handle(lambda at: Turned(at, command["name"], command["value"]))
+        elif command["do"] == "order":
+            name, arguments = command["name"], tuple(command["arguments"])
+            order = lambda at: Ordered(at, name, arguments)  # noqa: E731
+            if name == "swap":
+                self._models.fetch(str(arguments[0]), order, self._complain)
+            else:
+                self._handle(order)
+
+    def _handle(self, make: Callable[[float], Event]) -> None:
+        """Handle something that happens now: hold the sender at the boundary meanwhile."""
+        began_s = time.monotonic()
+        at_quarters = self._window.hold(began_s, max(MARGIN_S, 1.5 * self._answer_s))
+        try:
+            self._handle_plain(make(at_quarters))
+        finally:
+            self._board.lift()
+        self._answer_s += (time.monotonic() - began_s - self._answer_s) / 8
+
+    def _handle_plain(self, event: Event) -> None:
+        if self._writer is not None:
+            self._writer.event(event)
+        plan = self._director.handle(event)
+        self._ready_quarters = plan.ready_quarters
+        self._window.commit(plan)
+        self._report(event, plan)
+
+    def _report(self, event: Event, plan: Plan) -> None:
+        for text in plan.notices:
+            self._line.say("notice", text=text)
+        if not isinstance(event, Extend | Heard) or plan.clock:
+            self._line.say("steering", **self._director.describe())
+        if math.isinf(plan.ready_quarters) and not self._has_ended:
+            self._has_ended = True
+            self._window.end(self._director.end_quarters)
+
+    def _complain(self, error: RnnMusicError) -> None:
+        self._line.say("notice", text=str(error))
+
+    def _wake(self) -> None:
+        with suppress(BlockingIOError):  # a full socket wakes just as well
+            self._sender.send(b"!")
+
+    def _drain(self, bell: socket.socket) -> bool:
+        """Take the bytes that woke us; False when the other side is gone."""
+        with suppress(BlockingIOError):
+            return bool(bell.recv(4096))
+        return True
+
+
+class Models:
+    """Checkpoints as steppers; those to be swapped in are loaded beside the playing."""
+
+    def __init__(self) -> None:
+        self._steppers: dict[str, Stepper] = {}
+        self._arrived: list[Callable[[float], Event]] = []
+        self.bell, self._ring = socket.socketpair()
+        self.bell.setblocking(False)
+
+    def load(self, name: str) -> Stepper:
+        """The checkpoint, compiled and warmed up; RnnMusicError when it can't be had."""
+        if name not in self._steppers:
+            self._steppers[name] = load_stepper(name)
+        return self._steppers[name]
+
+    @property
+    def is_compiled(self) -> bool:
+        """Whether all of them run without torch."""
+        return all(stepper.is_compiled for stepper in self._steppers.values())
+
+    def fetch(
+        self,
+        name: str,
+        then: Callable[[float], Event],
+        complain: Callable[[RnnMusicError], None],
+    ) -> None:
+        """Load in a thread; `arrived` gives `then` when it is there."""
+
+        def work() -> None:
+            try:
+                self.load(name)
+            except RnnMusicError as error:
+                complain(error)
+                return
+            self._arrived.append(then)
+            self._ring.send(b"!")
+
+        threading.Thread(target=work, name=f"load {name}", daemon=True).start()
+
+    def arrived(self) -> list[Callable[[float], Event]]:
+        """What waited for models that are there now."""
+        arrived, self._arrived = self._arrived, []
+        return arrived
+
+
+def load_stepper(name: str) -> Stepper:
+    """A checkpoint as a stepper on one thread; RnnMusicError for what can't be played."""
+    import torch
+
+    from rnnmusic import checkpoint
+    from rnnmusic.sampling.compiled import export
+    from rnnmusic.sampling.kinds import score_encoding
+
+    torch.set_num_threads(1)
+    generator = checkpoint.load(name).generator
+    score_encoding(generator.encoding)
+    return export(generator)

@@ -1,0 +1,200 @@
+"""`rnnmusic live` and its sisters: options, refusals, and performances in a terminal."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any, Self
+
+import pytest
+
+from rnnmusic.errors import DeviceError
+from rnnmusic.live import engine
+from rnnmusic.live.engine import EngineReport, EngineSettings
+from tests.cli.conftest import Run, Studio
+from tests.cli.live_fakes import FakePlayer, status
+
+
+class FakeEngine(FakePlayer):
+    """Says what it is told to, then has ended."""
+
+    made: EngineSettings
+    says: list[dict[str, Any]]
+
+    def __init__(self, settings: EngineSettings) -> None:
+        super().__init__()
+        type(self).made = settings
+        self._left = list(self.says)
+
+    @property
+    def is_running(self) -> bool:
+        return bool(self._left)
+
+    def poll(self, timeout_s: float) -> list[dict[str, Any]]:
+        return [self._left.pop(0)]
+
+    def stop(self) -> EngineReport:
+        return EngineReport(notes=7, lateness_p50_us=12.0, lateness_p99_us=345.0, dropped=2)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def fake(monkeypatch: pytest.MonkeyPatch) -> type[FakeEngine]:
+    monkeypatch.setattr(engine, "Engine", FakeEngine)
+    FakeEngine.says = [status()]
+    return FakeEngine
+
+
+def test_without_options_a_solo_is_played(rnnmusic: Run, fake: type[FakeEngine]) -> None:
+    assert rnnmusic("live", "bach-gru", "--out", "memory").code == 0
+    made = fake.made
+    assert (made.outputs, made.inputs, made.tempo_bpm, made.session) == (("memory",), (), 120, None)
+    assert made == EngineSettings(made.director, ("memory",))
+    assert (made.director.mode, made.director.bars, made.director.seed) == ("solo", None, 0)
+
+
+def test_options_are_the_settings(rnnmusic: Run, fake: type[FakeEngine], tmp_path: Path) -> None:
+    ran = rnnmusic(
+        *("live", "bach-gru", "-o", "memory", "-o", "a.mid", "-i", "tcp:9999", "--thru"),
+        *("--mode", "respond", "--silence", 2, "--answer-bars", 4, "--bars", 8, "--seed", 5),
+        *("--set", "density=0.3", "--set", "chord=Am7", "--key", "Am", "--temperature", 0.9),
+        *("--tempo", 96, "--swing", "2:1", "--metre", "3/4", "--count-in", 1, "--humanise", 10),
+        *("--channel", 3, "--voice", "36-59@2:33", "--listen-to", 4, "--sync", "midi"),
+        *("--sync-in", "clock", "--clock-out", "memory", "--record", tmp_path / "take"),
+    )
+    assert ran.code == 0, ran.err
+    made, director = fake.made, fake.made.director
+    assert made.outputs == ("memory", "a.mid")
+    assert (made.inputs, made.thru, made.sync) == (("tcp:9999",), True, "midi")
+    assert (made.sync_input, made.clock_out) == ("clock", ("memory",))
+    assert (made.tempo_bpm, made.swing) == (96, pytest.approx(2 / 3))
+    assert made.session == str(tmp_path / "take")
+    assert (director.mode, director.bars, director.seed) == ("respond", 8, 5)
+    assert (director.phrases.silence_quarters, director.phrases.answer_bars) == (2, 4)
+    steering = director.steering
+    assert (steering.density, steering.temperature) == (0.3, 0.9)
+    assert (steering.key, steering.chord) == ("A minor", "Am7")
+    assert (director.quarters_per_bar, director.count_in_bars) == (3.0, 1)
+    assert director.loose_s == pytest.approx(0.01)
+    assert (director.channel, director.voices, director.listen_to) == (3, ("36-59@2:33",), (4,))
+
+
+def test_options_go_before_the_preset(
+    rnnmusic: Run, fake: type[FakeEngine], tmp_path: Path
+) -> None:
+    preset = tmp_path / "mine.toml"
+    preset.write_text(
+        'mode = "duet"\n[controls]\ntemperature = 0.5\ntop_p = 0.8\ntempo = 70\n'
+        '[bindings]\n"cc 7" = "density"\n'
+    )
+    command = ("live", "bach-gru", "-o", "memory", "--preset", preset)
+    assert rnnmusic(*command, "--temperature", 0.7).code == 0
+    made, director = fake.made, fake.made.director
+    assert (director.steering.temperature, director.steering.top_p) == (0.7, 0.8)
+    assert (director.mode, made.tempo_bpm) == ("duet", 70)
+    assert dict(director.bindings) == {"cc 7": "density"}
+    assert rnnmusic(*command, "--mode", "solo", "--tempo", 90).code == 0
+    assert (fake.made.director.mode, fake.made.tempo_bpm) == ("solo", 90)
+
+
+def test_a_prime_brings_its_metre(rnnmusic: Run, fake: type[FakeEngine], studio: Studio) -> None:
+    prime = ("live", "bach-gru", "-o", "memory", "--prime", studio.music / "tune 1.mid")
+    assert rnnmusic(*prime, "--prime-bars", 2).code == 0
+    notes = fake.made.director.prime
+    assert notes
+    assert all(-8 <= start < end <= 0 for start, end, *_ in notes)
+    assert fake.made.director.quarters_per_bar == 4
+    assert rnnmusic(*prime, "--metre", "6/8").code == 0
+    assert fake.made.director.quarters_per_bar == 3
+
+
+def test_notices_are_lines_and_the_report_is_the_result(
+    rnnmusic: Run, fake: type[FakeEngine]
+) -> None:
+    fake.says = [status(), {"kind": "notice", "text": "The port has vanished."}, status(4.0)]
+    ran = rnnmusic("live", "bach-gru", "-o", "memory")
+    assert ran.err.startswith("Playing to memory at 120 quarters a minute; Ctrl-C stops.\n")
+    assert "The port has vanished.\n" in ran.err
+    assert ran.out.startswith("7 notes; messages left p50 0.01, p99 0.34")
+    assert "2 dropped" in ran.out
+    report = json.loads(rnnmusic("live", "bach-gru", "-o", "memory", "--json").out)
+    assert (report["notes"], report["dropped"]) == (7, 2)
+
+
+def test_a_failure_on_the_way_is_the_programs(rnnmusic: Run, fake: type[FakeEngine]) -> None:
+    fake.says = [{"kind": "error", "text": "The model broke.", "exit_code": 1}]
+    ran = rnnmusic("live", "bach-gru", "-o", "memory")
+    assert (ran.code, ran.err.splitlines()[-1]) == (1, "Error: The model broke.")
+    assert "7 notes" in ran.out
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        (),
+        ("--out", "memory", "--tempo", 0),
+        ("--out", "memory", "--mode", "jazz"),
+        ("--out", "memory", "--set", "density"),
+        ("--out", "memory", "--set", "dance=1"),
+        ("--out", "memory", "--set", "density=2"),
+        ("--out", "memory", "--swing", "9"),
+        ("--out", "memory", "--metre", "3/5"),
+        ("--out", "memory", "--metre", "0/4"),
+        ("--out", "memory", "--key", "H"),
+        ("--out", "memory", "--voice", "3"),
+        ("--out", "memory", "--preset", "none such"),
+        ("--out", "memory", "--listen-to", 17),
+        ("--out", "memory", "--replay", "somewhere"),
+    ],
+)
+def test_what_makes_no_sense_is_a_usage_error(
+    rnnmusic: Run, fake: type[FakeEngine], options: tuple[object, ...]
+) -> None:
+    ran = rnnmusic("live", "bach-gru", *options)
+    assert ran.code == 2
+    assert ran.out == ""
+    assert re.fullmatch(r"Error: [^\n]+\.\n", ran.err)
+
+
+def test_nothing_to_play_and_nowhere_to_replay_from(rnnmusic: Run, tmp_path: Path) -> None:
+    assert rnnmusic("live", "--out", "memory").code == 2
+    ran = rnnmusic("live", "--replay", tmp_path)
+    assert (ran.code, "no recorded session" in ran.err) == (3, True)
+    assert rnnmusic("live", "--replay", tmp_path, "-o", "synth").code == 2
+
+
+def test_two_words_are_a_command(rnnmusic: Run) -> None:
+    assert "Measure this machine" in rnnmusic("live", "bench", "--help").out
+    assert "--replay" in rnnmusic("live", "--help").out
+    ran = rnnmusic("live", "./bench", "--out", "memory")
+    assert (ran.code, "There is no checkpoint" in ran.err) == (3, True)
+    assert rnnmusic("live").code == 2
+
+
+def test_controls_are_listed(rnnmusic: Run) -> None:
+    text = rnnmusic("live", "controls").out
+    listed = json.loads(rnnmusic("live", "controls", "--json").out)
+    for name in (*listed["controls"], *listed["orders"], *listed["presets"]):
+        assert name in text
+    assert listed["controls"]["density"]["midi"] == "cc 74"
+
+
+def test_panic_says_what_it_did(rnnmusic: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    from rnnmusic.live import ports
+
+    assert rnnmusic("panic", "--out", "memory").code == 2
+
+    def gone(spec: str) -> int:
+        raise DeviceError(f"No MIDI output contains {spec!r}; give one of them.")
+
+    monkeypatch.setattr(ports, "panic", lambda spec: 42)
+    ran = rnnmusic("panic", "--out", "Fluid")
+    assert (ran.code, "Fluid" in ran.out, "42" in ran.out) == (0, True, True)
+    monkeypatch.setattr(ports, "panic", gone)
+    assert rnnmusic("panic", "--out", "Fluid").code == 4
