@@ -4,8 +4,8 @@
 
 A step takes the step before, moves the state and draws the next one with fresh random numbers.
 Batch 1, one thread. The contestants take turns in one run, a block of steps each, and play music
-of their own. p50 and p99 are wall clock per step; cpu is the median over blocks of this thread's
-processor time per step, which neighbours on a busy machine blur less.
+of their own. wall is the clock on the wall; cpu is this thread's processor time, which leaves out
+what neighbours on a busy machine take.
 
 - torch: `Generator.step` and `Head.sample` in inference mode, as `Sampler` calls them;
 - numpy: the equations with the input weights folded into a table of rows, BLAS on one thread;
@@ -222,8 +222,8 @@ def _numpy_head(generator: Generator) -> Callable[[Array, np.random.Generator], 
 
 
 def measure(steps: dict[str, Step], rounds: int) -> dict[str, dict[str, float]]:
-    wall: dict[str, list[int]] = {name: [] for name in steps}
-    cpu: dict[str, list[float]] = {name: [] for name in steps}
+    wall_ns: dict[str, list[int]] = {name: [] for name in steps}
+    cpu_ns: dict[str, list[int]] = {name: [] for name in steps}
     for step in steps.values():  # caches, kernels and the heap
         for _ in range(2 * BLOCK_STEPS):
             step()
@@ -231,17 +231,16 @@ def measure(steps: dict[str, Step], rounds: int) -> dict[str, dict[str, float]]:
         for name, step in steps.items():
             for _ in range(5):  # what the one before has put out of the caches
                 step()
-            began_ns = time.thread_time_ns()
             for _ in range(BLOCK_STEPS):
-                start_ns = time.perf_counter_ns()
+                cpu_began_ns, began_ns = time.thread_time_ns(), time.perf_counter_ns()
                 step()
-                wall[name].append(time.perf_counter_ns() - start_ns)
-            cpu[name].append((time.thread_time_ns() - began_ns) / BLOCK_STEPS)
+                wall_ns[name].append(time.perf_counter_ns() - began_ns)
+                cpu_ns[name].append(time.thread_time_ns() - cpu_began_ns)
     return {
         name: {
-            "p50_us": float(np.percentile(wall[name], 50)) / 1e3,
-            "p99_us": float(np.percentile(wall[name], 99)) / 1e3,
-            "cpu_us": float(np.median(cpu[name])) / 1e3,
+            f"{kind}_p{share}_us": float(np.percentile(taken_ns[name], share)) / 1e3
+            for kind, taken_ns in (("wall", wall_ns), ("cpu", cpu_ns))
+            for share in (50, 99)
         }
         for name in steps
     }
@@ -267,15 +266,15 @@ def main() -> None:
             json.dumps({"threads": 1, "steps": rounds * BLOCK_STEPS, "results": results}, indent=2)
         )
         return
-    print(
-        f"{'':24}{'p50':>8}{'p99':>8}{'cpu':>8}   microseconds, {rounds * BLOCK_STEPS} steps each"
-    )
+    print(f"microseconds a step, {rounds * BLOCK_STEPS} steps each")
+    print(f"{'':24}{'wall p50':>10}{'p99':>9}{'cpu p50':>10}{'p99':>9}")
     for name, contestants in results.items():
         print(name)
         for contestant, figures in contestants.items():
-            ratio = contestants["torch"]["p50_us"] / figures["p50_us"]
-            row = "".join(f"{figures[kind]:8.1f}" for kind in ("p50_us", "p99_us", "cpu_us"))
-            print(f"  {contestant:22}{row}   {ratio:4.1f} times as fast as torch")
+            ratio = contestants["torch"]["wall_p50_us"] / figures["wall_p50_us"]
+            wall = f"{figures['wall_p50_us']:10.1f}{figures['wall_p99_us']:9.1f}"
+            cpu = f"{figures['cpu_p50_us']:10.1f}{figures['cpu_p99_us']:9.1f}"
+            print(f"  {contestant:22}{wall}{cpu}   {ratio:4.1f} times as fast as torch")
 
 
 if __name__ == "__main__":

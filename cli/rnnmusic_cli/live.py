@@ -104,7 +104,7 @@ def live(
         phrases=PhraseSettings(silence, phrase_bars, answer_bars),
         loose_s=humanise / 1000,
         uneven=UNEVEN_PER_MS * humanise,
-        bindings=DEFAULT_BINDINGS if opening.bindings is None else opening.bindings,
+        bindings={**DEFAULT_BINDINGS, **opening.bindings},
     )
     settings = EngineSettings(
         director=director,

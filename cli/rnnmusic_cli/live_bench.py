@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from rnnmusic.live.reactions import Reactions
 
 _SECONDS = 4.0  # of playing, for each of the two kinds of lateness
-GRANTED = "fifo"
 
 
 class Limit(NamedTuple):
@@ -54,6 +53,7 @@ def bench(
     Do it with all that runs on stage, and nothing else.
     """
     from rnnmusic.live import measure, reactions
+    from rnnmusic.live.realtime import FIFO
 
     with err.status("Playing with real-time priority ..."):
         real_time = reactions.lateness(checkpoint, seconds=_SECONDS, priority=60, output=output)
@@ -69,7 +69,7 @@ def bench(
         say_json(_as_json(checkpoint, cost, real_time, ordinary, reacted, frames))
         return
     say_table(_table(cost, real_time, ordinary, reacted, frames))
-    if real_time.priority != GRANTED:
+    if real_time.priority != FIFO:
         say(real_time.priority)
 
 
@@ -97,16 +97,19 @@ def _table(
     reacted: Reactions,
     frames: FrameError | str,
 ) -> Table:
+    from rnnmusic.live.realtime import FIFO
+
     table = Table(box=None, pad_edge=False)
     for heading in ("measured", "p50", "p99", "at most", "", "verdict"):
         is_figure = heading in ("p50", "p99", "at most")
         table.add_column(heading, justify="right" if is_figure else "left")
     how = "compiled" if cost.is_compiled else "through torch"
     _add(table, f"one step of the model, {how}", _scaled(cost.step_us), "step")
-    fifo = "with" if real_time.priority == GRANTED else "asking for"
+    fifo = "with" if real_time.priority == FIFO else "asking for"
     _add(table, f"messages leave late, {fifo} real-time priority", _late(real_time), "lateness")
     _add(table, "messages leave late, without", _late(ordinary), "lateness")
-    _add(table, "from a controller to the music", _spread(reacted.change_ms), "change", 2)
+    heeded_ms = (None, None, reacted.change_ms.max)
+    _add(table, "from a controller until every note heeds it", heeded_ms, "change", 2)
     _add(table, "from a note to the first added to it", _spread(reacted.reply_ms), "reply")
     if isinstance(frames, str):
         table.add_row("error in JACK", "", "", "", "", "no JACK server answers")

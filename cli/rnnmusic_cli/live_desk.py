@@ -47,7 +47,8 @@ class Desk:
     """Keys -> actions.
 
     values: what the controls stand at. chosen: the control that the arrows turn. prompt: a line
-    being typed. says(sentence) shows what was refused.
+    being typed. learning: what the next controller that moves will turn. says(sentence) shows
+    what was refused.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class Desk:
         self.prompt: Prompt | None = None
         self.shows_help = False
         self.is_frozen = self.is_looping = False
+        self.learning: str | None = None
         self.has_quit = False
         self._do, self._told, self._says = actions.do, actions.told, says
         self._keys = self._table()
@@ -82,6 +84,7 @@ class Desk:
             self.mode = message.get("mode", self.mode)
             self.is_frozen = message.get("is_frozen", self.is_frozen)
             self.is_looping = message.get("is_looping", self.is_looping)
+            self.learning = message.get("learning")
             self._told(**message.get("controls", {}))
 
     def _table(self) -> dict[str, Callable[[], None]]:

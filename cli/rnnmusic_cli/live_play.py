@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Protocol
 
+from rnnmusic.errors import RnnMusicError, UsageError
 from rnnmusic.sampling.controls import CONTROLS
 from rnnmusic_cli.console import err, note, say, say_json
 from rnnmusic_cli.live_actions import Actions, Player
@@ -46,7 +47,9 @@ def play(settings: EngineSettings, *, view: bool | None, osc_port: int | None, j
     from rnnmusic.live.engine import Engine
     from rnnmusic.live.signals import exit_at_once, stop_on_signals
 
-    with_view = err.is_terminal if view is None else view
+    if view and not err.is_terminal:
+        raise UsageError("--view was given, but there is no terminal to show it on; leave it out.")
+    with_view = err.is_terminal and view is not False
     stage = _stage(settings)
     # While it starts, a signal is an exception, and the engine takes itself down again.
     with Engine(settings) as engine, stop_on_signals() as stop, ExitStack() as stack:
@@ -63,6 +66,8 @@ def play(settings: EngineSettings, *, view: bool | None, osc_port: int | None, j
         exit_at_once(stop.exit_code)
     if stage.failure is not None:
         raise stage.failure
+    if report.reason:
+        raise RnnMusicError(report.reason)
 
 
 def _look_on(
@@ -145,9 +150,13 @@ def _opening(settings: EngineSettings, with_view: bool) -> str:
 
 
 def _say_report(report: EngineReport, *, json: bool) -> None:
+    from rnnmusic.live.realtime import FIFO
+
     if json:
         say_json(asdict(report))
         return
+    if report.priority not in ("", FIFO):
+        note(report.priority)
     late = [report.lateness_p50_us, report.lateness_p99_us, report.lateness_max_us]
     p50, p99, most = (f"{value / 1000:.2f}" for value in late)
     say(

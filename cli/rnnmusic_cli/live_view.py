@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from rnnmusic_cli.live_desk import KEYS, Desk
 from rnnmusic_cli.live_roll import Roll, keyboard, window
 
 NOTICES = 4  # lines
+CONTROL_WIDTH = 33  # of a control's name and value
 FIGURES = ("notes", "dropped", "stalls")
 _FAINT, _STRONG = "bright_black", "bold"
 
@@ -89,7 +91,7 @@ class View:
         """Everything, in as many lines as there are."""
         width, height = options.max_width, options.height or console.height
         parts: list[RenderableType] = [self._head(width)]
-        below = [*self._middle(width), *self._notices(), self._foot()]
+        below = [*self._middle(width), self._foot()]
         taken = 1 + sum(_lines(part) for part in below)
         parts += self._music(width, height - taken)
         yield Group(*parts, *below)
@@ -125,7 +127,7 @@ class View:
     def _middle(self, width: int) -> list[RenderableType]:
         if self.desk.shows_help:
             return [_help(width)]
-        return [self._controls(width), self._state()]
+        return [self._controls(width), self._state(), *self._notices(width)]
 
     def _controls(self, width: int) -> Table:
         columns = 3 if width >= 120 else 2 if width >= 72 else 1
@@ -136,16 +138,19 @@ class View:
         rows = -(-len(controls) // columns)
         for row in range(rows):
             cells = [controls[i] for i in range(row, len(controls), rows)]
-            table.add_row(*(self._control(control) for control in cells))
+            bar_width = min(10, width // columns - CONTROL_WIDTH - 2)
+            table.add_row(*(self._control(control, bar_width) for control in cells))
         return table
 
-    def _control(self, control: Control) -> Text:
+    def _control(self, control: Control, bar_width: int) -> Text:
         value, is_chosen = self.desk.values[control.name], control.name == self.desk.chosen
         style = _STRONG if is_chosen or value != control.default else ""
         text = Text.assemble((" ▸ " if is_chosen else "   ", "bold yellow"))
         text.append(f"{control.name.replace('_', ' '):<20} {control.shown(value):>8} ", style=style)
-        if control.has_fader:
-            text.append(_bar(control.share(value), 10), style="yellow" if is_chosen else _FAINT)
+        if control.has_fader and not control.choices:
+            text.append(
+                _bar(control.share(value), bar_width), style="yellow" if is_chosen else _FAINT
+            )
         return text
 
     def _state(self) -> Text:
@@ -163,23 +168,29 @@ class View:
         line.no_wrap, line.overflow = True, "ellipsis"
         return line
 
-    def _notices(self) -> list[Text]:
-        shown = list(self.stage.notices)[-NOTICES:]
-        lines = [
-            Text.assemble(
-                (f" {where:>6} ", _FAINT), (text, "default"), no_wrap=True, overflow="ellipsis"
-            )
-            for where, text in shown
-        ]
+    def _notices(self, width: int) -> list[Text]:
+        """The newest sentences, as many as there are lines for, whole ones."""
+        lines: list[Text] = []
+        for where, text in reversed(self.stage.notices):
+            wrapped = textwrap.wrap(text, max(20, width - 9))
+            if len(lines) + len(wrapped) > NOTICES:
+                break
+            margins = [f" {where:>6} ", *([" " * 8] * (len(wrapped) - 1))]
+            lines[:0] = [
+                Text.assemble((margin, _FAINT), line, no_wrap=True, overflow="ellipsis")
+                for margin, line in zip(margins, wrapped, strict=True)
+            ]
         return [Text()] * (NOTICES - len(lines)) + lines
 
     def _foot(self) -> Text:
         prompt = self.desk.prompt
         if prompt is not None:
             return Text.assemble((f" {prompt.label}: ", _STRONG), prompt.text, (" ", "reverse"))
+        if self.desk.learning:
+            return Text(f" Move the controller that is to turn {self.desk.learning}.", _STRONG)
         return Text(
-            " ↑↓←→ controls · space freeze · r rewind · l loop · b branch · m mode · t tap "
-            "· ? help · q quit",
+            " ? help · q quit · ↑↓←→ controls · space freeze · r rewind · l loop · b branch "
+            "· m mode · t tap",
             style=_FAINT,
             no_wrap=True,
             overflow="ellipsis",

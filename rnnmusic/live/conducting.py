@@ -7,12 +7,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from rnnmusic.errors import UsageError
-from rnnmusic.live.orders import ORDERS, Argument
+from rnnmusic.live.orders import ORDERS, WHEN, Argument
 from rnnmusic.live.stage import Stage
 from rnnmusic.sampling.stepper import Stepper
 
-#: A last argument that says when: at the next bar line, or as soon as can be.
-BAR, NOW = "bar", "now"
 #: Orders that don't wait for a bar line unless they are told to.
 AT_ONCE = ("freeze", "resume", "store")
 BRANCHES = {1: "a", 2: "b"}
@@ -24,7 +22,7 @@ class Conducting:
     """Rewind, loop, branch, keep, freeze, resume, store, morph and swap.
 
     Those that jump in the music wait for the next bar line unless "now" is their last argument;
-    freeze, resume and store are at once unless "bar" is.
+    freeze and resume are at once unless "bar" is. A state is always stored at once.
     """
 
     def __init__(
@@ -40,26 +38,29 @@ class Conducting:
             "keep": self._keep,
             "freeze": self._performer.freeze,
             "resume": self._performer.resume,
-            "store": self._store,
             "morph": self._morph,
             "swap": self._swap,
         }
 
     def knows(self, name: str) -> bool:
         """Whether this is one of its orders."""
-        return name in self._orders
+        return name in self._orders or name == "store"
 
     def order(self, name: str, arguments: Sequence[Argument], at_quarters: float) -> None:
         """Give an order; RnnMusicError when it makes no sense."""
-        given = list(arguments)
-        when = NOW if name in AT_ONCE else BAR
-        if given and given[-1] in (BAR, NOW):
-            when = str(given.pop())
-        if when == BAR:
+        given = list(ORDERS[name].parse(arguments))
+        is_at_bar = name not in AT_ONCE
+        if given and given[-1] in WHEN:
+            is_at_bar = given.pop() == "bar"
+        if name == "store":
+            if is_at_bar:
+                raise UsageError("A state is stored as it is now; leave out when.")
+            self._performer.store(str(given[0]), at_quarters)
+            return
+        if is_at_bar:
             line = math.ceil(at_quarters / self._bar - ROUNDING) * self._bar
             at_quarters = max(at_quarters, line)
-        parsed = ORDERS[name].parse(given)
-        self._stage.order(at_quarters, lambda at: self._orders[name](at, *parsed))
+        self._stage.order(at_quarters, lambda at: self._orders[name](at, *given))
 
     def _rewind(self, at: float, bars: Any = 1) -> None:
         self._performer.rewind(_whole("bars", bars), at)
@@ -73,9 +74,6 @@ class Conducting:
         if which not in BRANCHES:
             raise UsageError(f"There is no continuation {which}; keep 1 or 2.")
         self._performer.keep(BRANCHES[which], at)
-
-    def _store(self, at: float, name: Any) -> None:
-        self._performer.store(name, at)
 
     def _morph(self, at: float, first: Any, second: Any, share: Any) -> None:
         self._performer.morph(first, second, share, at)

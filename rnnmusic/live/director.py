@@ -9,31 +9,33 @@ from typing import Any
 
 from rnnmusic.encodings.protocol import NoteMessage
 from rnnmusic.errors import RnnMusicError, UsageError
-from rnnmusic.live import presets
 from rnnmusic.live.bindings import Binding, Source
 from rnnmusic.live.conducting import Conducting
 from rnnmusic.live.control_map import ControlMap
 from rnnmusic.live.count_in import clicks
 from rnnmusic.live.events import Event, Extend, Heard, Moved, Ordered, Turned
-from rnnmusic.live.feel import Hands
 from rnnmusic.live.listening import make_mode
 from rnnmusic.live.listening.keys import Keys
-from rnnmusic.live.listening.modes import Mode
+from rnnmusic.live.listening.modes import Mode, Partner
+from rnnmusic.live.listening.taps import Taps
 from rnnmusic.live.messages import program_change
 from rnnmusic.live.orders import Argument, Turn, parse_action
 from rnnmusic.live.outgoing import REPLIES, SETTING, Outgoing
 from rnnmusic.live.performer import Performer
 from rnnmusic.live.plan import Plan, Planned
+from rnnmusic.live.presets import BUILT_IN
 from rnnmusic.live.priming import as_score
 from rnnmusic.live.settings import DirectorSettings
 from rnnmusic.live.stage import Stage
 from rnnmusic.live.voices import Voice
-from rnnmusic.sampling.controls import NONE, Value, control_named
+from rnnmusic.sampling.controls import CONTROLS, NONE, Value, control_named
 from rnnmusic.sampling.steering import Steering
 from rnnmusic.sampling.stepper import Stepper
 
 #: What is older can't be changed any more, whatever happens.
 KEPT_QUARTERS = 64.0
+#: How much of what has been taken back is sampled again before a change is answered.
+AT_ONCE_QUARTERS = 0.5
 
 
 class Director:
@@ -51,7 +53,8 @@ class Director:
         self._settings = settings
         self._voices = settings.routing()
         self._steering = settings.steering
-        self._clock_values: dict[str, Value] = {}  # tempo and swing, once they have been turned
+        self._beat = {"tempo": settings.tempo_bpm, "swing": settings.swing}
+        self._taps = Taps()
         self._controls = ControlMap(settings.bindings)
         self._now_quarters = 0.0  # nothing before it can be changed any more
         self._horizon_quarters = settings.start_quarters
@@ -60,10 +63,9 @@ class Director:
         self._clock: list[tuple[str, float]] = []
         stepper = load(settings.checkpoint)
         self._keys = Keys(*_range(stepper), [channel - 1 for channel in settings.listen_to])
-        hands = Hands(settings.seed, settings.loose_s, settings.uneven)
         self._stage = Stage(
             self._performer(stepper),
-            Outgoing(self._voices, hands),
+            Outgoing(self._voices, settings.hands()),
             self._mode(settings.mode),
             settings.end_quarters,
         )
@@ -103,7 +105,7 @@ class Director:
     def _extend(self, until: float) -> None:
         self._horizon_quarters = max(self._horizon_quarters, until)
         self._stage.extend(until)
-        self._stage.outgoing.forget(until - KEPT_QUARTERS)
+        self._stage.outgoing.forget(self._stage.settled_quarters - KEPT_QUARTERS)
 
     def _change(self, event: Heard | Turned | Ordered | Moved) -> None:
         self._now_quarters = at = max(self._now_quarters, event.at_quarters)
@@ -117,9 +119,8 @@ class Director:
             else:
                 self._move(at, event.to_quarters)
         finally:
-            # What was sampled beyond that is sampled again when it is asked for.
-            ahead = self._now_quarters + self._settings.lookahead_quarters
-            self._stage.extend(min(self._horizon_quarters, ahead))
+            # Enough to play on; the rest is sampled again when it is asked for.
+            self._stage.extend(min(self._horizon_quarters, self._now_quarters + AT_ONCE_QUARTERS))
 
     def _hear(self, event: Heard, at: float) -> None:
         learning = self._controls.learning
@@ -128,6 +129,8 @@ class Director:
             self._notices.append(f"That controller turns {learning} now.")
         if isinstance(action, Turn):
             self._turn(action.name, action.value, at)
+        elif action is not None and action.name == "tap":
+            self._tap(event.played_quarters, at)
         elif action is not None:
             self._order(action.name, action.arguments, at)
         if self._controls.claims(event.message):
@@ -137,7 +140,8 @@ class Director:
         if not mode.hears:
             return
         mode.hear(touch, at, self._keys)
-        replies = mode.reply(touch, at, self._stage.performer.answer)
+        partner = Partner(self._stage.performer.answer, self._steering.polyphony)
+        replies = mode.reply(touch, at, partner)
         self._reply(replies)
         if touch.notes or replies:
             self._stage.amend((*touch.notes, *replies), at)
@@ -148,8 +152,8 @@ class Director:
         control = control_named(name)
         parsed = control.parse(value)
         if control.owner == "clock":
-            self._clock.append((name, float(parsed or 0.0)))
-            self._clock_values[name] = parsed
+            self._beat[name] = float(parsed or 0.0)  # never None
+            self._clock.append((name, self._beat[name]))
             return
         before, self._steering = self._steering, self._steering.turned(name, parsed)
         if self._steering == before:
@@ -164,6 +168,12 @@ class Director:
             stage.outgoing.change_loudness(at, self._steering.loudness)
         else:
             stage.revise(at)
+
+    def _tap(self, played: float, at: float) -> None:
+        tempo_bpm = self._taps.tap(played, self._beat["tempo"])
+        if tempo_bpm is not None:
+            low, high = CONTROLS["tempo"].low, CONTROLS["tempo"].high
+            self._turn("tempo", min(max(tempo_bpm, low), high), at)
 
     def _order(self, name: str, arguments: Sequence[Argument], at: float) -> None:
         self._said.clear()
@@ -186,7 +196,7 @@ class Director:
             source, binding = map(str, action.arguments)
             self._controls.bind(Source.parse(source), Binding.parse(binding))
         else:
-            raise UsageError(f"{name} isn't for the sampler; give it to the engine.")
+            raise UsageError("A tap counts when it is played on a pad, or given to the engine.")
 
     def _change_mode(self, name: str, at: float) -> None:
         ends = self._stage.mode.leave(at)
@@ -196,8 +206,11 @@ class Director:
         self._stage.change_mode(self._mode(name), at)
 
     def _load_preset(self, name: str, at: float) -> None:
-        preset = presets.load(name)
-        for action in preset.actions:
+        if name not in BUILT_IN:  # a file may be another one when the performance is replayed
+            raise UsageError(
+                f"There is no built-in preset {name!r}; there are {', '.join(BUILT_IN)}."
+            )
+        for action in BUILT_IN[name].actions:
             if isinstance(action, Turn):
                 self._turn(action.name, action.value, at)
             else:
@@ -233,8 +246,8 @@ class Director:
         return replace(steering, key=None, chord=None) if self._voices.only_drums else steering
 
     def _values(self) -> dict[str, Value]:
-        """What the controls are turned to, as far as that is known."""
-        return {**self._steering.to_dict(), **self._clock_values}
+        """What all controls are turned to."""
+        return {**self._steering.to_dict(), **self._beat}
 
     def _reply(self, notes: list[NoteMessage]) -> None:
         self._stage.outgoing.play(notes, self._steering.loudness, REPLIES)

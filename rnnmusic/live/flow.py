@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import takewhile
 from typing import ClassVar, NamedTuple
 
 import numpy as np
@@ -132,6 +133,10 @@ class Flow(ABC):
         """The pitches that the model would strike together with these."""
 
     # -- all kinds -----------------------------------------------------------------------
+
+    def _kept(self, scene: Scene) -> Sequence[Moment]:
+        """The steps of ours that are taken again, up to where another model plays."""
+        return list(takewhile(lambda moment: moment.before.flow is self, scene.kept or ()))
 
     def _clock(self, index: int) -> NDArray[np.uint8]:
         return self.encoding.clock_at(index, quarters_per_bar=self._quarters_per_bar)

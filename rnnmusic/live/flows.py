@@ -33,7 +33,7 @@ def reencoded(
     until_quarters: float,
     encoding: ScoreEncoding,
 ) -> Steps:
-    """The notes of a stretch from a bar line on as steps (T, F); what sounds at the end ends there."""
+    """The notes of a stretch from a bar line on as steps (T, F); what is held ends there."""
     encoder = encoding.live_encoder()
     held: list[int] = []
     for message in sorted(messages, key=lambda m: (m.time_quarters, m.velocity > 0, m.pitch)):

@@ -109,8 +109,8 @@ class ClockFollower:
             return None
         if self._is_relocated:
             return self._begin(time_s)
-        self._next += steps
-        if steps:
+        if steps is not None:
+            self._next += steps
             self._steer()
         return None
 

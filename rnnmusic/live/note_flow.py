@@ -86,7 +86,7 @@ class NoteFlow(Flow):
         own = (
             self._draw(place, hidden, scene.steering)
             if scene.kept is None
-            else self._words.kept(scene.kept)
+            else self._words.kept(self._kept(scene))
         )
         if other is not None and (own is None or other[:2] < own.note[:2]):
             # The dice that were thrown in vain aren't thrown again.
@@ -155,7 +155,7 @@ class NoteFlow(Flow):
         pitch = change.pitch - self._words.lowest_pitch
         earliest = (step - self._words.durations[-1]) / self._grid
         for moment in past.backwards():
-            if moment.time_quarters < earliest:
+            if moment.time_quarters < earliest or moment.before.flow is not self:
                 break
             if moment.heard is None or moment.heard[1] != pitch or moment.time_quarters >= began:
                 continue
@@ -238,7 +238,7 @@ class NoteFlow(Flow):
         if other is not None and other[:2] == note[:2]:
             heard_key = (other.onset, other.pitch + words.lowest_pitch)
             said = note._replace(velocity=max(note.velocity, other.velocity))
-        until = words.until(note, note.onset + note.duration, scene.others, scene.kept or ())
+        until = words.until(note, note.onset + note.duration, scene.others, self._kept(scene))
         heard, step = words.say(said, until, place.step, place.onset_step)
         crowd = place.crowd + 1 if note.onset == place.onset_step else 1
         is_stalled = crowd >= LARGEST_CHORD
@@ -267,7 +267,7 @@ class NoteFlow(Flow):
         words, pitch = self._words, other.pitch + self._words.lowest_pitch
         ours = [end for held, _, end in self._spans(place) if held == pitch]
         end = max([other.onset + 1, *ours])
-        until = words.until(other, end, scene.others, scene.kept or ())
+        until = words.until(other, end, scene.others, self._kept(scene))
         heard, step = words.say(other, until, place.step, place.onset_step)
         self._decoder.restore(place.decoding)
         messages = self._decoder.settle(other.onset)

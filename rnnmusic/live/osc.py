@@ -10,6 +10,7 @@ What makes no sense is answered with /rnnmusic/error and a sentence, and changes
 
 from __future__ import annotations
 
+import logging
 import socket
 import threading
 import time
@@ -57,6 +58,8 @@ class OscServer:
         self._feedback = feedback
         self._socket = _bound(host, port)
         self._is_closing = False
+        # It logs what it can't parse as the program's own words; that is answered here instead.
+        logging.getLogger().addFilter(_is_not_python_osc)
         self._thread = threading.Thread(target=self._serve, name="osc", daemon=True)
         self._thread.start()
 
@@ -85,6 +88,7 @@ class OscServer:
         if threading.current_thread() is not self._thread:
             self._thread.join(1.0)
         self._socket.close()
+        logging.getLogger().removeFilter(_is_not_python_osc)
 
     def _serve(self) -> None:
         while not self._is_closing:
@@ -163,6 +167,10 @@ def _argument(address: str, value: Any) -> Argument:
     if isinstance(value, int | float | str):
         return value
     raise UsageError(f"{address} was given {value!r}; it takes numbers and text.")
+
+
+def _is_not_python_osc(record: logging.LogRecord) -> bool:
+    return "pythonosc" not in record.pathname
 
 
 def _bound(host: str, port: int) -> socket.socket:

@@ -59,15 +59,16 @@ class RollFlow(Flow):
         """Take the next frame if it stands before the limit."""
         step = place.step
         time = step / self._grid
-        if time >= limit_quarters or (scene.kept is not None and not scene.kept):
+        kept = None if scene.kept is None else next(iter(scene.kept), None)
+        if kept is not None and kept.before.flow is not self:
+            kept = None
+        if time >= limit_quarters or (scene.kept is not None and kept is None):
             return None
         struck, going_on = scene.others.frame(step, self._grid) if scene.others else ((), ())
         hidden, state = self.stepper.hear(place.previous, self._clock(step), place.state)
         is_stuck = False
-        if scene.kept is not None:
-            own = scene.kept[0].own
-            if own is None or scene.kept.pop(0).time_quarters != time:
-                raise RuntimeError("the frames to be heard again aren't those of this place")
+        if kept is not None and kept.own is not None:
+            own = kept.own
         elif isinstance(place.activity, Resting) and time < place.activity.until_quarters:
             own = np.zeros(self.encoding.width, dtype=np.int64)
         elif place.floors and step < place.floors[-1]:  # too late to play: what sounds goes on

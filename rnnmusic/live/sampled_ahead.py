@@ -75,7 +75,10 @@ class SampledAhead:
         return messages
 
     def revise(self, from_quarters: float) -> None:
-        """Take back what lies at or after a time; `extend` samples it anew as it is steered now."""
+        """Take back what lies at or after a time; `extend` samples it anew as it is steered now.
+
+        Where less than that is settled, it has become too late: nothing comes before the time.
+        """
         place = self._back_to(from_quarters)
         self._tape.cut(from_quarters)
         self._place = place.flow.bounded(place, from_quarters)
@@ -178,7 +181,8 @@ class SampledAhead:
         kind: str = "",
     ) -> None:
         """Take back what lies at or after a time, where something is to be done."""
-        self.revise(at_quarters)
+        if at_quarters <= self.ready_quarters:  # what comes before a later time isn't bound by it
+            self.revise(at_quarters)
         self._orders += 1
         self._pending.append(Order(at_quarters, self._orders, carry_out, kind))
         self._pending.sort(key=attrgetter("at_quarters", "number"))

@@ -277,7 +277,8 @@ class Sender:
         """Say where the performance ended, and what before that was planned but left out."""
         now_s = self._clock.now()
         self.take()
-        end = min(self._end, math.nextafter(self._board.sent_quarters, math.inf))
+        after_sent = math.nextafter(self._board.sent_quarters, math.inf)
+        end = self._end if self._is_over else after_sent
         for quarters, message, _, port in self._agenda.take_all():
             if quarters < end:
                 recorder.dropped(

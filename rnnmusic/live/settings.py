@@ -7,7 +7,9 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from rnnmusic.errors import UsageError
+from rnnmusic.live.beat import checked_swing, checked_tempo
 from rnnmusic.live.control_map import DEFAULT_BINDINGS, ControlMap
+from rnnmusic.live.feel import Hands
 from rnnmusic.live.listening.respond import PhraseSettings
 from rnnmusic.live.orders import MODES
 from rnnmusic.live.priming import PrimeNote
@@ -21,7 +23,7 @@ class DirectorSettings:
 
     checkpoint: the generator's name, as `load` takes it. seed: of all that is random. mode: one
     of `MODES`. bars: where it ends (None: never). quarters_per_bar: the metre. lookahead_quarters:
-    how far ahead it samples at once when something has changed. channel: 1 to 16, of all notes
+    how far ahead it is to sample. tempo_bpm: at the beginning. channel: 1 to 16, of all notes
     that no voice takes. voices: as `voices.parse` reads them. count_in_bars: bars of clicks
     before the first beat.
 
@@ -40,6 +42,8 @@ class DirectorSettings:
     bars: int | None = None
     quarters_per_bar: float = 4.0
     lookahead_quarters: float = 1.0
+    tempo_bpm: float = 120.0
+    swing: float = 0.5
     channel: int = 1
     voices: tuple[str, ...] = ()
     count_in_bars: int = 0
@@ -63,6 +67,8 @@ class DirectorSettings:
                 f"A bar of {self.quarters_per_bar:g} quarters fits no metre; give whole 64ths."
             )
         _check("look-ahead in quarters", self.lookahead_quarters, 0.0625, 64)
+        checked_tempo(self.tempo_bpm)
+        checked_swing(self.swing)
         _check("count-in in bars", self.count_in_bars, 0, 8)
         _check("number of harmony voices", self.harmony_voices, 1, 16)
         if any(note[0] >= 0 for note in self.prime):
@@ -70,6 +76,7 @@ class DirectorSettings:
         for channel in (self.channel, *self.listen_to):
             _check("channel", channel, 1, 16)
         self.routing()
+        self.hands()
         ControlMap(self.bindings)
 
     @property
@@ -82,10 +89,19 @@ class DirectorSettings:
         """When it ends: infinite for never."""
         return float("inf") if self.bars is None else self.bars * self.quarters_per_bar
 
+    @property
+    def output_count(self) -> int:
+        """How many outputs the voices ask for."""
+        return 1 + max(voice.port for voice in self.routing().all)
+
     def routing(self) -> Voices:
         """Which note goes where."""
         named: list[Voice] = [parse(text) for text in self.voices]
         return Voices(named, self.channel - 1)
+
+    def hands(self) -> Hands:
+        """How notes stray from the score."""
+        return Hands(self.seed, self.loose_s, self.uneven)
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-able."""

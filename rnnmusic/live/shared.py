@@ -45,7 +45,7 @@ class Board:
 
     The sender writes the clock, `sent_quarters`, `ready_quarters`, `lead_s` and the counters; the
     sampler writes the hold; the parent the stop. Times are of the machine's monotonic clock,
-    which all processes share.
+    which all processes share. Each process has a Board of its own, used by one thread.
     """
 
     def __init__(self, memory: memoryview) -> None:

@@ -24,8 +24,10 @@ _SURPRISE, _OUTLIER = 4.0, 3.0
 #: may change the period within a tick, of the jitter.
 _BIAS, _BIAS_MEMORY_TICKS, _BIAS_GAIN = 0.6, 12, 0.3
 #: Parts of a period: a tick so soon after another is its double; one so close to a whole number
-#: of periods late comes after missing ones.
-_DOUBLE, _MISSING = 0.25, 0.25
+#: of periods late comes after missing ones; only told where ticks are expected so exactly.
+_DOUBLE, _MISSING, _SURE = 0.25, 0.25, 0.125
+#: Ticks after which it is settled that some were missing and the tempo wasn't slower.
+_REGRET_TICKS = 3
 
 
 class TickFilter:
@@ -55,7 +57,7 @@ class TickFilter:
         self._var_period = (_UNKNOWN_TEMPO * period_s) ** 2
         self._bias = 0.0  # mean innovation, in standard deviations
         self._surprise = 0  # the last tick came much too early (-1) or late (1)
-        self._missing = 0  # ticks believed to be missing before the last
+        self._missing = self._since_missing = 0  # ticks believed to be missing, and how long ago
 
     @property
     def jitter_s(self) -> float:
@@ -83,40 +85,45 @@ class TickFilter:
         self._bias = self.error_s = 0.0
         self._surprise = self._missing = 0
 
-    def tick(self, time_s: float) -> int:
-        """Take the next tick; return how far the count of ticks goes on.
+    def tick(self, time_s: float) -> int | None:
+        """Take the next tick; return how far the count of ticks goes on, None for a double.
 
-        1; 0 for a double; more if ticks are missing before it; and 0 or less if it shows that
-        those believed to be missing before the last one were not.
+        1; more if ticks are missing before it; 0 or less if it shows that those believed to be
+        missing before one of the last few were not: the tempo is slower.
         """
         if self.last_s == -math.inf:
             self.first(time_s)
             return 1
         error_s = time_s - self.next_s
         if self._is_double(time_s, error_s):
-            return 0
-        if self._missing and error_s > _MISSING * self.period_s:
+            return None
+        in_doubt = self._missing and self._since_missing < _REGRET_TICKS
+        if in_doubt and error_s > 0.5 * self.period_s:
             steps = 1 - self._missing
             self._restart(time_s)
             return steps
-        self._missing = self._count_missing(error_s)
-        if self._missing:
-            self._skip(self._missing)
+        missing = self._count_missing(error_s)
+        self._since_missing += 1
+        if missing:
+            self._missing, self._since_missing = missing, 0
+            self._skip(missing)
             error_s = time_s - self.next_s
         self._correct(time_s, error_s)
-        return 1 + self._missing
+        return 1 + missing
 
     @property
-    def _is_tempo_known(self) -> bool:
-        return self._var_period < (0.05 * self.period_s) ** 2
+    def _is_countable(self) -> bool:
+        """Whether tempo and ticks are sure enough to tell a missing tick from a late one."""
+        is_known = self._var_period < (0.05 * self.period_s) ** 2
+        return is_known and self._var_next + self._noise < (_SURE * self.period_s) ** 2
 
     def _is_double(self, time_s: float, error_s: float) -> bool:
         is_close = time_s - self.last_s < _DOUBLE * self.period_s
-        return is_close and error_s < -0.5 * self.period_s and self._is_tempo_known
+        return is_close and error_s < -0.5 * self.period_s and self._is_countable
 
     def _count_missing(self, error_s: float) -> int:
         """How many ticks are missing before one that is late; 0 while the tempo is in doubt."""
-        if self._surprise or not self._is_tempo_known:
+        if self._surprise or not self._is_countable:
             return 0
         periods = max(0, round(error_s / self.period_s))
         return periods if abs(error_s - periods * self.period_s) < _MISSING * self.period_s else 0

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import json
 import re
+import socket
+import time
 from pathlib import Path
 from typing import Any, Self
 
 import pytest
+from pythonosc.osc_message_builder import build_msg
 
+from rnnmusic import midi
 from rnnmusic.errors import DeviceError
 from rnnmusic.live import engine
+from rnnmusic.live.control_map import DEFAULT_BINDINGS
 from rnnmusic.live.engine import EngineReport, EngineSettings
-from tests.cli.conftest import Run, Studio
+from tests.cli.conftest import Run, tune
 from tests.cli.live_fakes import FakePlayer, status
 
 
@@ -98,13 +103,14 @@ def test_options_go_before_the_preset(
     made, director = fake.made, fake.made.director
     assert (director.steering.temperature, director.steering.top_p) == (0.7, 0.8)
     assert (director.mode, made.tempo_bpm) == ("duet", 70)
-    assert dict(director.bindings) == {"cc 7": "density"}
+    assert dict(director.bindings) == {**DEFAULT_BINDINGS, "cc 7": "density"}
     assert rnnmusic(*command, "--mode", "solo", "--tempo", 90).code == 0
     assert (fake.made.director.mode, fake.made.tempo_bpm) == ("solo", 90)
 
 
-def test_a_prime_brings_its_metre(rnnmusic: Run, fake: type[FakeEngine], studio: Studio) -> None:
-    prime = ("live", "bach-gru", "-o", "memory", "--prime", studio.music / "tune 1.mid")
+def test_a_prime_brings_its_metre(rnnmusic: Run, fake: type[FakeEngine], tmp_path: Path) -> None:
+    midi.write(tune(1), tmp_path / "tune.mid")
+    prime = ("live", "bach-gru", "-o", "memory", "--prime", tmp_path / "tune.mid")
     assert rnnmusic(*prime, "--prime-bars", 2).code == 0
     notes = fake.made.director.prime
     assert notes
@@ -134,6 +140,16 @@ def test_a_failure_on_the_way_is_the_programs(rnnmusic: Run, fake: type[FakeEngi
     assert "7 notes" in ran.out
 
 
+def test_a_process_that_is_gone_is_a_failure(
+    rnnmusic: Run, fake: type[FakeEngine], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = EngineReport(reason="The sampler is gone.", priority="SCHED_FIFO was refused.")
+    monkeypatch.setattr(FakeEngine, "stop", lambda self: gone)
+    ran = rnnmusic("live", "bach-gru", "-o", "memory")
+    assert (ran.code, ran.err.splitlines()[-1]) == (1, "Error: The sampler is gone.")
+    assert "SCHED_FIFO was refused.\n" in ran.err
+
+
 @pytest.mark.parametrize(
     "options",
     [
@@ -150,6 +166,7 @@ def test_a_failure_on_the_way_is_the_programs(rnnmusic: Run, fake: type[FakeEngi
         ("--out", "memory", "--voice", "3"),
         ("--out", "memory", "--preset", "none such"),
         ("--out", "memory", "--listen-to", 17),
+        ("--out", "memory", "--view"),
         ("--out", "memory", "--replay", "somewhere"),
     ],
 )
@@ -169,11 +186,36 @@ def test_nothing_to_play_and_nowhere_to_replay_from(rnnmusic: Run, tmp_path: Pat
     assert rnnmusic("live", "--replay", tmp_path, "-o", "synth").code == 2
 
 
-def test_two_words_are_a_command(rnnmusic: Run) -> None:
+def test_osc_steers_and_refuses(
+    rnnmusic: Run, fake: type[FakeEngine], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    made: list[FakeEngine] = []
+
+    def poll(self: FakeEngine, timeout_s: float) -> list[dict[str, Any]]:
+        """Sends what an OSC program would, then waits until all of it has arrived."""
+        made.append(self)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+            for name, value in (("density", 0.5), ("dance", 1), ("rewind", 2), ("tap", 1)):
+                client.sendto(build_msg(f"/rnnmusic/{name}", [value]).dgram, ("127.0.0.1", port))
+        while self.did[-1:] != [("tap",)]:
+            time.sleep(0.01)
+        self._left.clear()
+        return []
+
+    monkeypatch.setattr(FakeEngine, "poll", poll)
+    ran = rnnmusic("live", "bach-gru", "-o", "memory", "--osc", port)
+    assert ran.code == 0, ran.err
+    assert made[0].did == [("turn", "density", 0.5), ("rewind", 2), ("tap",)]
+    assert "'dance'" in ran.err
+
+
+def test_two_words_are_a_command(rnnmusic: Run, fake: type[FakeEngine]) -> None:
     assert "Measure this machine" in rnnmusic("live", "bench", "--help").out
     assert "--replay" in rnnmusic("live", "--help").out
-    ran = rnnmusic("live", "./bench", "--out", "memory")
-    assert (ran.code, "There is no checkpoint" in ran.err) == (3, True)
+    assert rnnmusic("live", "./bench", "--out", "memory").code == 0
+    assert fake.made.director.checkpoint == "./bench"
     assert rnnmusic("live").code == 2
 
 

@@ -137,6 +137,7 @@ def test_a_signal_puts_the_terminal_back(studio: Studio, number: signal.Signals)
     assert "notes; messages left" in screen.shown
 
 
+@pytest.mark.slow
 def test_bench_measures_everything(studio: Studio) -> None:
     ran = subprocess.run(
         [sys.executable, "-m", "rnnmusic", "live", "bench", str(studio.run), "--json"],

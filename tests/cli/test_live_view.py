@@ -48,6 +48,21 @@ def test_keys_are_explained_in_full() -> None:
         assert meaning in text
 
 
+def test_long_notices_are_whole_and_the_newest_win() -> None:
+    stage = a_stage()
+    for number in range(5):
+        stage.notice(f"Number {number} " + "is a sentence that goes on and on " * 3 + "to its end.")
+    text = " ".join(" ".join(_drawn(View(stage, a_desk()), width=80)).split())
+    assert "Number 4" in text
+    assert text.count("to its end.") == 2
+
+
+def test_what_is_learned_is_asked_for() -> None:
+    desk = a_desk()
+    desk.take({"kind": "steering", "learning": "density"})
+    assert "Move the controller that is to turn density." in _drawn(View(a_stage(), desk))[-1]
+
+
 def test_a_line_being_typed_is_shown() -> None:
     desk = a_desk()
     for key in (":", *"rewind 2"):

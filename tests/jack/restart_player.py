@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 import time
 
 from rnnmusic.live.messages import note_on
 from rnnmusic.live.ports import open_output
+
+
+def say(word: str) -> None:
+    sys.stdout.write(f"{word}\n")
+    sys.stdout.flush()
 
 
 def main() -> None:
@@ -13,10 +19,10 @@ def main() -> None:
     clock = port.clock
     assert clock is not None
     before_s = clock.now()
-    print("playing", flush=True)
+    say("playing")
     while port.is_alive:
         time.sleep(0.01)
-    print("gone", flush=True)
+    say("gone")
     while not port.is_alive:
         assert clock.now() >= before_s
         before_s = clock.now()
@@ -24,7 +30,7 @@ def main() -> None:
     assert 0 <= clock.now() - before_s < 1
     port.send(note_on(0, 61, 90), clock.now() + port.lead_s)
     port.close()
-    print("back", flush=True)
+    say("back")
 
 
 if __name__ == "__main__":

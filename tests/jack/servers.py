@@ -17,7 +17,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
 
@@ -107,33 +107,73 @@ for frame, event in heard:
 """
 
 
-class Listener:
+class Running:
+    """A process that doesn't outlive the block: a client left behind would jam the server."""
+
+    process: subprocess.Popen[Any]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.process.poll() is None:
+            end(self.process)
+        for pipe in (self.process.stdin, self.process.stdout):
+            if pipe is not None:
+                pipe.close()
+
+    def kill(self) -> None:
+        """End it as a crash would."""
+        self.process.kill()
+        self.process.wait()
+
+
+class Burner(Running):
+    """Keeps one core busy."""
+
+    def __init__(self) -> None:
+        self.process = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+
+
+class Pulse(Running):
+    """A client in C that strikes and releases a key every 4,800 frames, for ever."""
+
+    port = "pulse:out"
+
+    def __init__(self, env: dict[str, str]) -> None:
+        self.process = subprocess.Popen(
+            ["jack_midiseq", "pulse", "4800", "0", "60", "2400"],
+            env={**os.environ, **env},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        assert comes_true(lambda: self.port in ports(env))
+
+
+class Listener(Running):
     """A JACK client in a process of its own that writes down (frame, message)."""
 
     def __init__(self, env: dict[str, str], name: str = "ear") -> None:
         self.port = f"{name}:in"
-        self._process = subprocess.Popen(
+        self.process = subprocess.Popen(
             [sys.executable, "-c", LISTENER, name],
             env={**os.environ, **env},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
         )
-        assert self._process.stdout is not None
-        assert self._process.stdout.readline() == "ready\n"
+        assert self.process.stdout is not None
+        assert self.process.stdout.readline() == "ready\n"
 
     def stop(self) -> list[tuple[int, bytes]]:
         """End it, and give what it heard: the server's frame, the message."""
-        out, _ = self._process.communicate("\n", timeout=30)
-        return [(int(frame), bytes.fromhex(text)) for frame, text in map(str.split, out.splitlines())]
-
-    def kill(self) -> None:
-        """End it as a crash would."""
-        self._process.kill()
-        self._process.communicate()
+        out, _ = self.process.communicate("\n", timeout=30)
+        return [
+            (int(frame), bytes.fromhex(text)) for frame, text in map(str.split, out.splitlines())
+        ]
 
 
-class FluidSynth:
+class FluidSynth(Running):
     """FluidSynth as a JACK client that says which notes and controllers it receives.
 
     `-d` makes it print every event before its router: `event_pre_noteon 0 60 100`.
@@ -149,9 +189,10 @@ class FluidSynth:
         self._log = log
         self._env = env
         with log.open("w") as out:
-            self._process = subprocess.Popen(
-                ["stdbuf", "-oL", "fluidsynth", "-d", "-i", "-s", "-o", f"shell.port={shell}", "-a", "jack",
-                 "-m", "jack", "-o", "audio.jack.autoconnect=0", "-o", f"midi.jack.id={name}",
+            self.process = subprocess.Popen(
+                ["stdbuf", "-oL", "fluidsynth", "-d", "-i", "-s", "-o", f"shell.port={shell}",
+                 "-a", "jack", "-m", "jack", "-o", f"midi.jack.id={name}",
+                 "-o", "audio.jack.autoconnect=0",
                  "-r", "48000", "-z", "256", str(SOUNDFONT)],
                 env={**os.environ, **env}, stdout=out, stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,
@@ -171,4 +212,4 @@ class FluidSynth:
 
     def stop(self) -> None:
         """End it, so that all it had to say is written."""
-        end(self._process)
+        end(self.process)

@@ -40,10 +40,12 @@ class Stream:
     def handle(self, event: Event) -> Plan:
         """Apply an event, and check what any plan has to keep to."""
         plan = self.director.handle(event)
-        floor = self.ready_quarters if isinstance(event, Extend) else event.at_quarters
+        floor = self.ready_quarters  # what was settled stays as it is,
+        if not isinstance(event, Extend):  # but for what lies behind the event
+            floor = min(floor, event.at_quarters)
         if plan.retract_quarters is not None:
             assert not isinstance(event, Extend), "only what happens can take something back"
-            assert plan.retract_quarters >= floor
+            assert plan.retract_quarters >= event.at_quarters
             floor = plan.retract_quarters
             self.messages = [m for m in self.messages if m.time_quarters < floor]
         for message in plan.messages:

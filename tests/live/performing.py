@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -25,20 +25,22 @@ NOTES = NoteEvents(
     exact_quarters=2,
     longest_quarters=8,
 )
+ODDS = np.random.default_rng(0).normal(size=1200)
 
 
 @dataclass
 class FakeModel:
     """A stepper whose state is all that it has heard, and whose odds depend on all of it.
 
-    `script`: the steps it draws whatever it has heard, by their number.
+    `script`: the steps it draws whatever it has heard, by their number. `is_stalled`: it only moves
+    on in time where it must.
     """
 
     encoding: PianoRoll | NoteEvents
     script: Sequence[np.ndarray] | None = None
+    is_stalled: bool = False
     is_compiled: bool = False
     heard: int = 0
-    shapings: list = field(default_factory=list)
 
     @property
     def draws(self):
@@ -53,15 +55,15 @@ class FakeModel:
         _, _, key, number = state
         # The whole history, in a number that any change of it changes.
         key = zlib.crc32(repr(entry).encode(), key)
-        return np.array([key, number + 1]), (state, entry, key, number + 1)
+        return np.array([key, number + 1, *entry[0]]), (state, entry, key, number + 1)
 
     def draw(self, hidden, shaping, uniforms):
-        self.shapings.append(shaping)
         if self.script is not None:
             number = int(hidden[1]) - 1
             step = self.script[number] if number < len(self.script) else None
             return np.zeros(len(self.encoding.sizes), int) if step is None else step
-        odds = np.random.default_rng(int(hidden[0])).normal(size=len(shaping.bias))
+        begin = int(hidden[0]) % 997
+        odds = ODDS[begin : begin + len(shaping.bias)]
         if self.encoding.is_binary:
             logits = odds - 2.0 + shaping.bias
             return (uniforms < 1 / (1 + np.exp(-np.clip(logits, -700, 700)))).astype(np.int64)
@@ -69,7 +71,8 @@ class FakeModel:
         for column, size in enumerate(self.encoding.sizes):
             logits = odds[begin : begin + size] + shaping.bias[begin : begin + size]
             if column == 0:
-                logits = logits - np.arange(size) / 2  # mostly short shifts
+                # Mostly short shifts.
+                logits = logits - np.arange(size) * (1e6 if self.is_stalled else 0.5)
             share = np.exp(logits - logits.max()).cumsum()
             drawn.append(int(np.searchsorted(share, uniforms[column] * share[-1], side="right")))
             begin += size
@@ -104,8 +107,7 @@ class Stream:
     def take_back(self, boundary: float) -> None:
         """Something was asked of the performer for this time on."""
         self.messages = [m for m in self.messages if m.time_quarters < boundary]
-        self.settled = boundary
-        self.ready = boundary
+        self.settled = self.ready = min(boundary, self.ready)
         assert self.performer.ready_quarters <= boundary
 
     def ask(self, name: str, boundary: float, *arguments) -> None:

@@ -52,6 +52,7 @@ MOVED = st.tuples(st.just("moved"), st.sampled_from([0.0, 0.3, 4.0, 7.5]))
 HAPPENINGS = st.lists(
     st.tuples(
         st.sampled_from([0.0, 0.0, 0.07, 0.25, 0.6, 1.0, 3.3]),  # quarters since the one before
+        st.booleans(),  # whether the sampler has had the time to play ahead
         st.one_of(HEARD, HEARD, TURNS, ORDERS, MOVED),
     ),
     max_size=25,
@@ -62,9 +63,10 @@ def perform(setting: DirectorSettings, happenings) -> Stream:
     """A performance in which things happen while time goes on."""
     stream = Stream(setting)
     now = setting.start_quarters
-    for wait, (kind, *what) in happenings:
+    for wait, is_ahead, (kind, *what) in happenings:
         now += wait
-        stream.play(now + setting.lookahead_quarters)
+        if is_ahead:
+            stream.play(now + setting.lookahead_quarters)
         if kind == "turned":
             stream.handle(Turned(now, *what))
         elif kind == "ordered":

@@ -219,7 +219,7 @@ def test_missing_and_doubled_ticks_are_survived(jitter_s: float) -> None:
         lost = -99
         for i, heard_s in enumerate(heard.tolist()):
             chance = rng.random() if i > 60 else 1.0
-            if chance < 0.02 and i - lost > 2:
+            if chance < 0.02 and i - lost > 4:
                 lost = i
                 continue
             follower.tick(heard_s)

@@ -145,6 +145,14 @@ def test_what_makes_no_sense_is_answered_and_changes_nothing(
     assert desk.act("/rnnmusic/density", 0.5) == Turn("density", 0.5)  # and it goes on
 
 
+def test_what_python_osc_says_of_a_packet_isnt_printed(
+    desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    desk.send(b"nonsense", packet("/rnnmusic/density", 1).replace(b",i", b",q"))
+    assert desk.act("/rnnmusic/density", 0.5) == Turn("density", 0.5)
+    assert not caplog.records
+
+
 def test_values_are_told_and_can_be_asked_for(desk: Desk) -> None:
     desk.send(packet("/rnnmusic/density"))
     assert desk.answer() == ("/rnnmusic/density", [0.0])

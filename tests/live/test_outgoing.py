@@ -143,7 +143,9 @@ def test_what_is_forgotten_still_ends():
 
 
 moments = st.lists(
-    st.tuples(st.sampled_from([0.0, 0.25, 0.5]), st.sampled_from([60, 61]), st.sampled_from([0, 9])),
+    st.tuples(
+        st.sampled_from([0.0, 0.25, 0.5]), st.sampled_from([60, 61]), st.sampled_from([0, 9])
+    ),
     max_size=6,
 )
 
@@ -153,7 +155,9 @@ moments = st.lists(
         st.one_of(
             st.tuples(st.just("play"), moments, st.sampled_from([0, REPLIES])),
             st.tuples(st.just("cut"), st.sampled_from([0.0, 0.1, 0.25, 0.5])),
-            st.tuples(st.just("loudness"), st.sampled_from([0.0, 0.25]), st.sampled_from([0.5, 1.0])),
+            st.tuples(
+                st.just("loudness"), st.sampled_from([0.0, 0.25]), st.sampled_from([0.5, 1.0])
+            ),
         ),
         max_size=20,
     )

@@ -67,7 +67,9 @@ def test_a_note_has_its_pitch(synth, program, pitch):
 
 def test_a_note_begins_on_its_frame_and_from_silence(synth):
     at = 1000
-    sound = play(synth, 0.1, (at / RATE, program_change(0, ORGAN)), (at / RATE, note_on(0, 60, 127)))
+    sound = play(
+        synth, 0.1, (at / RATE, program_change(0, ORGAN)), (at / RATE, note_on(0, 60, 127))
+    )
     heard = np.flatnonzero(sound.any(axis=0))
     assert at <= heard[0] <= at + 1
     assert np.abs(sound[:, at : at + 4]).max() < 0.01

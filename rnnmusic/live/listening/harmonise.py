@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import ClassVar
 
 from rnnmusic.encodings.protocol import NoteMessage
 from rnnmusic.live.listening.keys import Keys, Touch
-from rnnmusic.live.listening.modes import NEVER, Answer, Turn
+from rnnmusic.live.listening.modes import NEVER, Partner, Turn
 
 
 class Harmonise:
@@ -15,7 +16,7 @@ class Harmonise:
 
     The voices of a note last until it ends, with the pedal as long as that holds it. A voice that
     several notes have called ends with the last of them. At most `most_voices` sound at once;
-    those nearest to the played note come first. All are as loud as the note.
+    fewer under a polyphony cap; those nearest to the played note come first. All are as loud as it.
     """
 
     name: ClassVar[str] = "harmonise"
@@ -24,26 +25,32 @@ class Harmonise:
     def __init__(self, most_voices: int) -> None:
         self.most_voices = most_voices
         self._callers: dict[int, set[int]] = {}  # our pitch -> the played ones that hold it
+        self._held: tuple[int, ...] = ()
 
     def turn(self, at_quarters: float) -> Turn:
         """Never ours."""
         return NEVER
 
     def hear(self, touch: Touch, at_quarters: float, keys: Keys) -> None:
-        """Nothing more than `reply` does."""
+        """Remember what is held: no voice doubles it."""
+        self._held = keys.held
 
-    def reply(self, touch: Touch, at_quarters: float, answer: Answer) -> list[NoteMessage]:
+    def reply(self, touch: Touch, at_quarters: float, partner: Partner) -> list[NoteMessage]:
         """End the voices of the notes that have ended, begin those of the one struck."""
         messages = self._end(touch.ended, at_quarters)
         if touch.struck is None:
             return messages
         played, velocity = touch.struck.pitch, touch.struck.velocity
         messages += self._end((played,), at_quarters)  # struck again
-        wanted = [pitch for pitch in answer((played,), at_quarters) if pitch != played]
+        # Between the beats few voices begin: what would on the next beat is better than nothing.
+        voices = partner.answer((played,), at_quarters)
+        voices = voices or partner.answer((played,), math.ceil(at_quarters))
+        wanted = [pitch for pitch in voices if pitch not in self._held]
+        most = min(self.most_voices, partner.polyphony or self.most_voices)
         for pitch in sorted(wanted, key=lambda pitch: (abs(pitch - played), pitch)):
             if pitch in self._callers:
                 self._callers[pitch].add(played)
-            elif len(self._callers) < self.most_voices:
+            elif len(self._callers) < most:
                 self._callers[pitch] = {played}
                 messages.append(NoteMessage(at_quarters, pitch, velocity))
         return messages

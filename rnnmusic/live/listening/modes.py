@@ -8,8 +8,16 @@ from typing import ClassVar, NamedTuple, Protocol
 from rnnmusic.encodings.protocol import NoteMessage
 from rnnmusic.live.listening.keys import Keys, Touch
 
-#: (forced pitches, at_quarters) -> pitches that the model would sound with them.
-Answer = Callable[[Sequence[int], float], tuple[int, ...]]
+
+class Partner(NamedTuple):
+    """What a mode may ask of the model.
+
+    answer: (played pitches, at_quarters) -> the pitches it would sound with them. polyphony: how
+    many it may sound at once; None: any number.
+    """
+
+    answer: Callable[[Sequence[int], float], tuple[int, ...]]
+    polyphony: int | None = None
 
 
 class Turn(NamedTuple):
@@ -37,7 +45,7 @@ class Mode(Protocol):
         """Take what the performer did; nothing before `at_quarters` can be changed any more."""
         ...
 
-    def reply(self, touch: Touch, at_quarters: float, answer: Answer) -> list[NoteMessage]:
+    def reply(self, touch: Touch, at_quarters: float, partner: Partner) -> list[NoteMessage]:
         """What is to sound at once, beside what the player plays in its turns."""
         ...
 
@@ -53,6 +61,8 @@ class Mode(Protocol):
 class _Steady:
     """Plays or rests whatever happens, and replies nothing."""
 
+    name: ClassVar[str]
+    hears: ClassVar[bool]
     steady: ClassVar[Turn]
 
     def turn(self, at_quarters: float) -> Turn:
@@ -61,7 +71,7 @@ class _Steady:
     def hear(self, touch: Touch, at_quarters: float, keys: Keys) -> None:
         pass
 
-    def reply(self, touch: Touch, at_quarters: float, answer: Answer) -> list[NoteMessage]:
+    def reply(self, touch: Touch, at_quarters: float, partner: Partner) -> list[NoteMessage]:
         return []
 
     def leave(self, at_quarters: float) -> list[NoteMessage]:

@@ -9,7 +9,7 @@ from typing import ClassVar, NamedTuple
 from rnnmusic.encodings.protocol import NoteMessage
 from rnnmusic.errors import UsageError
 from rnnmusic.live.listening.keys import Keys, Touch
-from rnnmusic.live.listening.modes import Answer, Turn
+from rnnmusic.live.listening.modes import Partner, Turn
 
 #: Hands are early and late by this much: a phrase that ends so shortly after a bar line, or
 #: begins so shortly before one, begins or ends on it.
@@ -125,7 +125,7 @@ class Respond:
                 at_quarters,
             )
 
-    def reply(self, touch: Touch, at_quarters: float, answer: Answer) -> list[NoteMessage]:
+    def reply(self, touch: Touch, at_quarters: float, partner: Partner) -> list[NoteMessage]:
         """Nothing: answers are played in turn."""
         return []
 

@@ -12,6 +12,7 @@ from rnnmusic.live.ports.naming import returned
 from rnnmusic.live.ports.protocol import InputPort, OutputPort, TimeSource
 
 LOOK_EVERY_S = 0.5
+CLOSE_PATIENCE_S = 0.1
 
 P = TypeVar("P", bound=OutputPort | InputPort)
 
@@ -54,7 +55,7 @@ class Plugged(Generic[P]):
         if self._is_closed.is_set():
             return
         self._is_closed.set()
-        self._watcher.join(2 * self._look_every_s)
+        self._watcher.join(CLOSE_PATIENCE_S)  # it may just be waiting for a device
         self._lose()
         self._close_lost()
         self._on_close()
@@ -70,6 +71,9 @@ class Plugged(Generic[P]):
         elif name is not None:
             with suppress(DeviceError):  # perhaps at the next look
                 self._port = self._opened(name)
+            if self._is_closed.is_set():  # meanwhile
+                self._lose()
+                self._close_lost()
 
     def _opened(self, name: str) -> P:
         return self._open_port(name)

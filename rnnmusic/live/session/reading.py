@@ -8,12 +8,15 @@ import os
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from rnnmusic.errors import InputError
 from rnnmusic.live.events import Event, from_dict
-from rnnmusic.live.session.writer import FORMAT, SETTINGS
+
+#: Version of what is written, and the file that makes a folder a session.
+FORMAT, SETTINGS = 1, "settings.json"
 
 _T = TypeVar("_T")
 
@@ -63,12 +66,15 @@ class Notice(NamedTuple):
 class Session:
     """A recorded performance; times in seconds count from its start.
 
-    settings: as given to `create`. end_quarters: nothing planned from there on was sent; None if
-    something was killed before it could say.
+    settings: as given to `create`. made_with: versions of what computed it, by name. models: the
+    checkpoints that were loaded, each a name and a digest. end_quarters: nothing planned from
+    there on was sent; None if something was killed before it could say.
     """
 
     folder: Path
     settings: dict[str, Any]
+    made_with: dict[str, str]
+    models: tuple[tuple[str, str], ...]
     events: tuple[Event, ...]
     sent: tuple[Sent, ...]
     heard: tuple[Received, ...]
@@ -76,7 +82,7 @@ class Session:
     notices: tuple[Notice, ...]
     end_quarters: float | None
 
-    @property
+    @cached_property
     def until_quarters(self) -> float:
         """The record is whole up to here: the end, or a quarter before the last message.
 
@@ -102,16 +108,18 @@ def read(folder: str | os.PathLike[str]) -> Session:
     InputError for a folder that is no session, is of a newer version or holds a damaged line.
     """
     path = Path(folder)
-    settings = _settings(path)
+    settings, made_with = _settings(path)
     sent = list(_lines(path, "sent", _sent))
     notices = [
         notice
         for file in sorted(path.glob("notices-*.jsonl"))
-        for notice in _lines(path, file.stem, lambda f: Notice(f["time_s"], f["text"]))
+        for notice in _lines(path, file.stem, lambda f: Notice(float(f["time_s"]), str(f["text"])))
     ]
     return Session(
         folder=path,
         settings=settings,
+        made_with=made_with,
+        models=tuple(_lines(path, "models", lambda f: (str(f["name"]), str(f["digest"])))),
         events=tuple(_lines(path, "events", _numbered())),
         sent=tuple(entry for entry in sent if isinstance(entry, Sent)),
         heard=tuple(_lines(path, "heard", _received)),
@@ -121,10 +129,12 @@ def read(folder: str | os.PathLike[str]) -> Session:
     )
 
 
-def _settings(path: Path) -> dict[str, Any]:
+def _settings(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
+    """The settings, and what the performance was made with."""
     try:
         settings = json.loads((path / SETTINGS).read_text(encoding="utf-8"))
         version = settings.pop("format")
+        made_with = {str(k): str(v) for k, v in settings.pop("made_with", {}).items()}
     except FileNotFoundError:
         raise InputError(
             f"{path} is no recorded session: it has no {SETTINGS}; give a folder that "
@@ -142,7 +152,7 @@ def _settings(path: Path) -> dict[str, Any]:
             f"{path} is a session of version {version} and this rnnmusic reads {FORMAT}; "
             "use the rnnmusic that recorded it."
         )
-    return dict(settings)
+    return settings, made_with
 
 
 def _lines(path: Path, name: str, parse: Callable[[dict[str, Any]], _T]) -> Iterator[_T]:

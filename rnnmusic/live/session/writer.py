@@ -14,9 +14,8 @@ from typing import Any
 from rnnmusic.errors import InputError
 from rnnmusic.files import replacing_file, unwritable
 from rnnmusic.live.events import Event, to_dict
-
-FORMAT = 1
-SETTINGS = "settings.json"
+from rnnmusic.live.session.provenance import versions
+from rnnmusic.live.session.reading import FORMAT, SETTINGS
 
 #: Longest that a line waits in memory while someone calls `flush_if_due`.
 FLUSH_EVERY_S = 0.5
@@ -29,7 +28,7 @@ _CLOSING_S = 5.0
 
 
 def create(folder: str | os.PathLike[str], settings: Mapping[str, Any]) -> Path:
-    """Make a session's folder and write its settings, which must be JSON; return the folder.
+    """Make a session's folder, write settings (JSON) and versions into it; return the folder.
 
     InputError for a folder that can't be written or holds something already.
     """
@@ -42,7 +41,8 @@ def create(folder: str | os.PathLike[str], settings: Mapping[str, Any]) -> Path:
     if is_used:
         raise InputError(f"{path} holds something already; give a new folder for the recording.")
     with replacing_file(path / SETTINGS) as temporary:
-        text = json.dumps({"format": FORMAT, **settings}, indent=2, sort_keys=True)
+        fields = {"format": FORMAT, "made_with": versions(), **settings}
+        text = json.dumps(fields, indent=2, sort_keys=True)
         temporary.write_text(text + "\n", encoding="utf-8")
     return path
 
@@ -78,6 +78,10 @@ class SessionWriter:
     def problem(self) -> str | None:
         """Why the recording has ended, one sentence; None while all is well."""
         return self._disk.problem
+
+    def model(self, name: str, digest: str) -> None:
+        """A checkpoint was loaded: its name, and `provenance.digest` of it."""
+        self._note("models", {"name": name, "digest": digest})
 
     def event(self, event: Event) -> None:
         """The sampler consumes this event next; handed to the disk at once.
@@ -129,6 +133,8 @@ class SessionWriter:
         """
         line = (*anchor, swing)
         written, waiting = self._clock_written, self._clock_waiting
+        if line == (waiting or written):
+            return
         if waiting is not None and (written is None or not _is_near(written, line)):
             self._write_clock(waiting)
         self._clock_waiting = line

@@ -22,11 +22,14 @@ def pedal(value, channel=0):
 def test_a_key_is_heard_from_its_strike_to_its_release():
     keys = Keys(0, 127)
     touch = keys.hear(on(60), 1.5)
-    assert touch.begins and touch.notes == (NoteMessage(1.5, 60, 64),) == (touch.struck,)
+    assert touch.begins
+    assert touch.notes == (NoteMessage(1.5, 60, 64),) == (touch.struck,)
     assert keys.is_down
     touch = keys.hear(off(60), 2.0)
-    assert touch.lets_go and touch.notes == (NoteMessage(2.0, 60, 0),)
-    assert touch.ended == (60,) and not keys.is_down
+    assert touch.lets_go
+    assert touch.notes == (NoteMessage(2.0, 60, 0),)
+    assert touch.ended == (60,)
+    assert not keys.is_down
 
 
 def test_a_note_on_of_velocity_0_is_a_release():
@@ -40,7 +43,8 @@ def test_the_model_hears_the_hands_and_the_sound_lasts_as_long_as_the_pedal():
     keys.hear(pedal(127), 0.0)
     keys.hear(on(60), 0.0)
     touch = keys.hear(off(60), 1.0)
-    assert touch.notes == (NoteMessage(1.0, 60, 0),) and touch.ended == ()
+    assert touch.notes == (NoteMessage(1.0, 60, 0),)
+    assert touch.ended == ()
     assert keys.hear(pedal(0), 2.0).ended == (60,)
     assert not keys.hear(pedal(0), 2.0).lets_go
 
@@ -81,7 +85,9 @@ def test_pitches_fold_by_octaves_into_the_models_range():
 
 def test_drums_are_played_but_have_no_pitch():
     touch = Keys(0, 127).hear(on(38, channel=9), 0.0)
-    assert touch.begins and touch.notes == () and touch.struck is None
+    assert touch.begins
+    assert touch.notes == ()
+    assert touch.struck is None
 
 
 def test_only_the_channels_asked_for_are_heard():
@@ -98,7 +104,8 @@ def test_all_notes_off_lets_go_of_one_channel():
     keys.hear(off(64), 0.5)
     keys.hear(on(67, channel=1), 0.0)
     touch = keys.hear((0xB0, 123, 0), 1.0)
-    assert touch.notes == (NoteMessage(1.0, 60, 0),) and touch.ended == (60, 64)
+    assert touch.notes == (NoteMessage(1.0, 60, 0),)
+    assert touch.ended == (60, 64)
     assert keys.is_down
 
 
@@ -134,4 +141,5 @@ def test_what_the_model_hears_is_always_one_off_for_each_on(played):
                 touch = keys.hear((0xB0 | channel, number, 0), 99.0, port)
                 down.difference_update(note.pitch for note in touch.notes)
                 sounding.difference_update(touch.ended)
-    assert not down and not sounding
+    assert not down
+    assert not sounding

@@ -97,6 +97,22 @@ def test_a_driver_that_fails_counts_as_a_port_gone(driver):
     port.close()
 
 
+def test_a_port_that_opens_while_it_is_closed_is_closed_too(driver):
+    port = plugged(driver)
+    driver.opened[0].close()
+    port.look()
+    open_output = port._open_port
+
+    def slowly(name: str) -> FakeOutput:
+        port.close()
+        return open_output(name)
+
+    port._open_port = slowly
+    port.look()
+    assert not port.is_alive
+    assert [output.closed for output in driver.opened] == [2, 1]
+
+
 def test_the_thread_looks_by_itself(driver):
     port = plugged(driver, look_every_s=0.01)
     driver.present.clear()

@@ -6,6 +6,7 @@ import json
 import math
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,13 @@ import mido
 import numpy as np
 import pytest
 
+import rnnmusic
 from rnnmusic.audio import Audio
 from rnnmusic.errors import InputError
 from rnnmusic.live.beat import BeatClock
 from rnnmusic.live.events import Event, Extend, Heard, Moved, Ordered, Turned
 from rnnmusic.live.plan import Plan, Planned
+from rnnmusic.live.session.provenance import changes, digest, versions
 from rnnmusic.live.session.reading import ClockLine, Notice, Received, Sent, Session, read
 from rnnmusic.live.session.replay import performed, replay, verify, without_dropped
 from rnnmusic.live.session.sound import render, save_midi
@@ -106,6 +109,7 @@ def session(tmp_path: Path) -> Session:
 def test_what_is_written_is_read(tmp_path: Path) -> None:
     folder = create(tmp_path / "a" / "b", {"seed": 3, "director": {"key": "C minor"}})
     writer = SessionWriter(folder, who="sender", start_s=START_S)
+    writer.model("bach-gru", "00ff")
     for event in EVENTS:
         writer.event(event)
     writer.sent(1001.0, b"\x90\x3c\x40", due_s=1000.5, time_quarters=1 / 3, port=2)
@@ -120,6 +124,8 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     assert session == Session(
         folder=folder,
         settings={"seed": 3, "director": {"key": "C minor"}},
+        made_with=versions(),
+        models=(("bach-gru", "00ff"),),
         events=tuple(EVENTS),
         sent=(
             Sent(1.0, 0.5, 1 / 3, 2, b"\x90\x3c\x40", None),
@@ -220,7 +226,7 @@ def test_create_refuses_a_place_that_cannot_be_written(tmp_path: Path) -> None:
 def test_folders_that_are_no_session_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="is no recorded session"):
         read(tmp_path)
-    for text in ("", "[]", "{}", "null", '{"format"', "\xff"):
+    for text in ("", "[]", "{}", "null", '{"format"', "\xff", '{"format": 1, "made_with": 3}'):
         (tmp_path / "settings.json").write_bytes(text.encode("latin-1"))
         with pytest.raises(InputError, match="isn't the settings of a session"):
             read(tmp_path)
@@ -320,6 +326,30 @@ def test_the_midi_file_of_a_replay_is_that_of_the_performance(
         elif message.type == "note_off":
             sounding.remove(message.note)
     assert not sounding
+
+
+def test_what_has_changed_since_is_named(tmp_path: Path) -> None:
+    for name in ("kept", "trained", "gone"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "config.json").write_text("{}")
+        (tmp_path / name / "model.safetensors").write_bytes(b"12")
+    folder = create(tmp_path / "s", {})
+    writer = SessionWriter(folder)
+    for name in ("kept", "trained", "gone"):
+        writer.model(name, digest(tmp_path / name))
+    writer.close()
+    session = read(folder)
+    assert changes(session, lambda name: tmp_path / name) == []
+    assert session.made_with["rnnmusic"] == rnnmusic.__version__
+    (tmp_path / "trained" / "model.safetensors").write_bytes(b"13")
+    (tmp_path / "gone" / "model.safetensors").unlink()
+    old = replace(session, made_with={**session.made_with, "torch": "1.0", "old": "2"})
+    assert changes(old, lambda name: tmp_path / name) == [
+        f"torch was 1.0 and is {versions()['torch']}.",
+        "old was 2 and is not installed.",
+        "The checkpoint trained has been trained on or replaced.",
+        "The checkpoint gone isn't there any more.",
+    ]
 
 
 def test_a_session_is_heard_when_it_was_due(session: Session, tmp_path: Path) -> None:
