@@ -112,7 +112,7 @@ def live(
         inputs=tuple(inputs or ()),
         tempo_bpm=float(controls["tempo"] or 0),
         swing=float(controls["swing"] or 0),
-        sync=sync,
+        sync=live_settings.checked_sync(sync, sync_in),
         sync_input=sync_in,
         clock_out=tuple(clock_out or ()),
         thru=thru,

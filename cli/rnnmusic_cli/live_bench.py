@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import closing
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
@@ -74,9 +75,10 @@ def bench(
 
 
 def _stepper(checkpoint: str) -> Any:
-    from rnnmusic.live.sampler_process import load_stepper
+    from rnnmusic.live.models import Models
 
-    return load_stepper(checkpoint)
+    with closing(Models()) as models:
+        return models.load(checkpoint)
 
 
 def _jack() -> FrameError | str:

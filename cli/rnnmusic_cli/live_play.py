@@ -14,11 +14,10 @@ from rnnmusic_cli.console import err, note, say, say_json
 from rnnmusic_cli.live_actions import Actions, Player
 from rnnmusic_cli.live_desk import Desk
 from rnnmusic_cli.live_keys import Keyboard, open_keyboard
-from rnnmusic_cli.live_view import Stage, View
+from rnnmusic_cli.live_stage import Stage
+from rnnmusic_cli.live_view import Screen, View, screen
 
 if TYPE_CHECKING:
-    from rich.live import Live
-
     from rnnmusic.live.engine import EngineReport, EngineSettings
     from rnnmusic.live.signals import SignalStop
 
@@ -82,8 +81,8 @@ def _look_on(
                 note(stage.notices.popleft()[1])
         return
     desk = Desk(actions, CONTROLS, stage.notice)
-    with open_keyboard() as keyboard, _screen(View(stage, desk)) as screen:
-        _run(engine, stop, stage, desk, keyboard, screen)
+    with open_keyboard() as keyboard, screen(err, View(stage, desk)) as shown:
+        _run(engine, stop, stage, desk, keyboard, shown)
     for where, text in stage.notices:
         note(f"{where:>6}  {text}")
 
@@ -94,7 +93,7 @@ def _run(
     stage: Stage,
     desk: Desk,
     keyboard: Keyboard | None,
-    screen: Live,
+    screen: Screen,
 ) -> None:
     drawn_s = float("-inf")
     while engine.is_running and not (stop.is_set() or desk.has_quit):
@@ -105,18 +104,8 @@ def _run(
         for key in keys:
             desk.press(key)
         if keys or time.monotonic() - drawn_s >= DRAW_EVERY_S:
-            screen.refresh()
+            screen.draw()
             drawn_s = time.monotonic()
-
-
-@contextmanager
-def _screen(view: View) -> Iterator[Live]:
-    """The terminal's other screen: what was on it comes back at the end."""
-    from rich.live import Live
-
-    # No thread of rich's own: it is drawn where there is time for it.
-    with Live(view, console=err, screen=True, auto_refresh=False) as screen:
-        yield screen
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,10 @@ def play_again(folder: Path, outputs: Sequence[str], *, json: bool) -> None:
 
     InputError when the two differ: what is written then is the replay.
     """
+    from rnnmusic import checkpoint
     from rnnmusic.live.director import Director
-    from rnnmusic.live.sampler_process import load_stepper
+    from rnnmusic.live.models import Models
+    from rnnmusic.live.session.provenance import changes
     from rnnmusic.live.session.reading import read
     from rnnmusic.live.session.replay import replay, verify, without_dropped
     from rnnmusic.live.session.sound import render, save_midi
@@ -29,11 +32,14 @@ def play_again(folder: Path, outputs: Sequence[str], *, json: bool) -> None:
             raise UsageError(f"--replay was given -o {output}; give FILE.mid or FILE.wav.")
     session = read(folder)
 
-    def make_director(settings: dict[str, Any]) -> Director:
-        return Director(DirectorSettings.from_dict(settings["director"]), load_stepper)
+    with closing(Models()) as models:
 
-    replayed = replay(session, make_director)
+        def make_director(settings: dict[str, Any]) -> Director:
+            return Director(DirectorSettings.from_dict(settings["director"]), models.load)
+
+        replayed = replay(session, make_director)
     compared = verify(session, replayed)
+    changed = [] if compared.difference is None else changes(session, checkpoint.find)
     for output in outputs:
         if output.lower().endswith(_MIDI):
             save_midi(session, output, without_dropped(session, replayed))
@@ -47,14 +53,13 @@ def play_again(folder: Path, outputs: Sequence[str], *, json: bool) -> None:
                 "dropped": compared.dropped,
                 "until_quarters": compared.until_quarters,
                 "difference": compared.difference,
+                "changes": changed,
                 "outputs": list(outputs),
             }
         )
     if compared.difference is not None:
-        raise InputError(
-            f"{folder} isn't the same when it is replayed. {compared.difference} "
-            "Use the checkpoint and the version of rnnmusic that it was recorded with."
-        )
+        why = " ".join(changed) or "Nothing it was made with has changed; were its files edited?"
+        raise InputError(f"{folder} isn't the same replayed. {compared.difference} {why}")
     if not json:
         dropped = f", {compared.dropped} came too late then" if compared.dropped else ""
         say(f"{folder}: {compared.same} messages replayed, each as it was sent{dropped}")

@@ -7,13 +7,14 @@ from collections.abc import Collection
 from itertools import groupby
 from operator import itemgetter
 
-from rich.text import Text
+#: A line of a view: texts and their styles, as rich names them.
+Line = list[tuple[str, str]]
 
 LOWEST, HIGHEST = 21, 108  # a piano's keys
 PITCHES = HIGHEST - LOWEST + 1
 ROWS_PER_QUARTER = 4  # of the roll; two rows share a line
 _BLACK = frozenset((1, 3, 6, 8, 10))
-_NEW, _OLD, _FAINT = "bold cyan", "cyan", "bright_black"
+_NEW, _OLD, FAINT = "bold cyan", "cyan", "bright_black"
 
 
 class Roll:
@@ -37,7 +38,7 @@ class Roll:
         self._rows.append(frozenset(sounding))
         self._at = at
 
-    def lines(self, height: int, columns: range) -> list[Text]:
+    def lines(self, height: int, columns: range) -> list[Line]:
         """The newest 2 * `height` rows, the newest at the bottom, a column for each pitch."""
         rows = list(self._rows)[-2 * height :]
         rows = [frozenset[int]()] * (2 * height - len(rows)) + rows
@@ -45,30 +46,30 @@ class Roll:
         for line in range(height):
             upper, lower = rows[2 * line], rows[2 * line + 1]
             played = _NEW if line == height - 1 else _OLD
-            marks = []
+            marks: Line = []
             for pitch in columns:
                 mark = " ▀▄█"[(pitch in upper) + 2 * (pitch in lower)]
                 is_line = mark == " " and pitch % 12 == 0
-                marks.append(("┊", _FAINT) if is_line else (mark, "" if mark == " " else played))
+                marks.append(("┊", FAINT) if is_line else (mark, "" if mark == " " else played))
             lines.append(_joined(marks))
         return lines
 
 
-def keyboard(sounding: Collection[int], columns: range) -> list[Text]:
+def keyboard(sounding: Collection[int], columns: range) -> list[Line]:
     """Two lines: the keys, those that sound filled, and where the octaves begin."""
-    keys = [
-        ("█", _NEW) if pitch in sounding else ("▁" if pitch % 12 in _BLACK else "▇", _FAINT)
+    keys: Line = [
+        ("█", _NEW) if pitch in sounding else ("▁" if pitch % 12 in _BLACK else "▇", FAINT)
         for pitch in columns
     ]
     names = "".join(f"{f'C{pitch // 12 - 1}':<12}" for pitch in columns if pitch % 12 == 0)
     before = next(i for i, pitch in enumerate(columns) if pitch % 12 == 0)
-    return [_joined(keys), Text((" " * before + names)[: len(columns)], style=_FAINT)]
+    return [_joined(keys), [((" " * before + names)[: len(columns)], FAINT)]]
 
 
-def _joined(marks: list[tuple[str, str]]) -> Text:
+def _joined(marks: Line) -> Line:
     """One span for each run of a style: a terminal far away has less to read."""
     runs = groupby(marks, key=itemgetter(1))
-    return Text.assemble(*(("".join(mark for mark, _ in run), style) for style, run in runs))
+    return [("".join(mark for mark, _ in run), style) for style, run in runs]
 
 
 def window(width: int, sounding: Collection[int], before: range | None = None) -> range:

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from rnnmusic.live.priming import Excerpt
     from rnnmusic.sampling.steering import Steering
 
+#: Who may set the tempo.
+SYNC = ("internal", "midi", "link")
+
 
 def load_preset(name: str | None) -> Preset:
     """The preset of this name or file; one that says nothing for none."""
@@ -58,6 +61,15 @@ def quarters_per_bar(metre: str) -> float:
     if match is None or int(match[1]) == 0:
         raise UsageError(f"--metre was given {metre!r}; write beats and their value, as in 3/4.")
     return int(match[1]) * 4 / int(match[2])
+
+
+def checked_sync(source: str, port: str | None) -> str:
+    """Who sets the tempo; a port of MIDI clock makes sense for one of them only."""
+    if source not in SYNC:
+        raise UsageError(f"--sync was given {source!r}; give {', '.join(SYNC[:-1])} or {SYNC[-1]}.")
+    if port is not None and source != "midi":
+        raise UsageError(f"--sync-in {port} was given without --sync midi; add it.")
+    return source
 
 
 def prime_notes(path: Path | None, bars: int, metre: str | None) -> Excerpt:

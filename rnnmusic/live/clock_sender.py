@@ -29,9 +29,13 @@ class ClockSender:
                 self._outlet.send_raw(message, self._due_s(beat_quarters))
 
     def stop(self, now_s: float) -> None:
-        """The clock stands; when it runs again, the others continue."""
+        """The clock stands, until `resume`."""
         for message in self._ticks.stop():
             self._outlet.send_raw(message, now_s)
+
+    def resume(self) -> None:
+        """The clock runs, perhaps again: the others continue."""
+        self._ticks.resume()
 
     def jump(self, to_quarters: float, now_s: float) -> None:
         """The clock goes on from elsewhere."""

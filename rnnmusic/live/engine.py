@@ -26,6 +26,8 @@ from rnnmusic.live.tap import TapTempo
 
 #: A sender that doesn't leave by then is ended by force; drivers can hang.
 LEAVE_S = 4.0
+#: The same when a sound file has to be rendered at the end.
+RENDER_S = 600.0
 #: How often `poll` asks the sender what sounds.
 STATE_EVERY_S = 0.1
 _ERRORS = {error.exit_code: error for error in (UsageError, InputError, DeviceError)}
@@ -251,7 +253,9 @@ class Engine:
     def _see_off(self, member: _Member) -> None:
         # A sampler that isn't ready is busy loading its model, and has nothing to close.
         is_loading = member.name == "sampler" and not member.is_ready
-        deadline_s = time.monotonic() + (0.0 if is_loading else LEAVE_S)
+        renders = any(spec.lower().endswith(".wav") for spec in self._settings.outputs)
+        patience_s = 0.0 if is_loading else RENDER_S if renders else LEAVE_S
+        deadline_s = time.monotonic() + patience_s
         while not member.is_gone and time.monotonic() < deadline_s:
             if member.line.poll(0.02):
                 self._taken(member)

@@ -75,5 +75,5 @@ def from_dict(fields: dict[str, Any]) -> Event:
     rest = {
         name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()
     }
-    event: Event = KINDS[rest.pop("kind")](**rest)
+    event: Event = KINDS[str(rest.pop("kind"))](**rest)
     return event

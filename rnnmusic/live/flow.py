@@ -87,10 +87,6 @@ class Flow(ABC):
         """The place when nothing of what lies before a time can be changed any more."""
 
     @abstractmethod
-    def silenced(self, place: Place) -> Place:
-        """The place without notes of ours."""
-
-    @abstractmethod
     def sounding(self, place: Place) -> tuple[int, ...]:
         """Our pitches that sound, rising."""
 
@@ -133,6 +129,10 @@ class Flow(ABC):
         """The pitches that the model would strike together with these."""
 
     # -- all kinds -----------------------------------------------------------------------
+
+    def silenced(self, place: Place) -> Place:
+        """The place without notes of ours."""
+        return self.only(place, ())
 
     def _kept(self, scene: Scene) -> Sequence[Moment]:
         """The steps of ours that are taken again, up to where another model plays."""

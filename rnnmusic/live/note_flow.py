@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from itertools import takewhile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -119,10 +120,6 @@ class NoteFlow(Flow):
             floors=self._with_floor(place, from_quarters),
         )
 
-    def silenced(self, place: Place) -> Place:
-        """The place without notes of ours."""
-        return place._replace(decoding=EventsDecoding(place.decoding[0]))
-
     def sounding(self, place: Place) -> tuple[int, ...]:
         """Our pitches that sound, rising."""
         return tuple(sorted(pitch for pitch, _, _ in self._spans(place)))
@@ -152,15 +149,8 @@ class NoteFlow(Flow):
         """The onset of the first note whose ids are others now: perhaps one that is cut."""
         began = change.start_quarters - 0.5 / self._grid - SAME_STEP
         step = nearest_step(change.start_quarters, self._grid)
-        pitch = change.pitch - self._words.lowest_pitch
-        earliest = (step - self._words.durations[-1]) / self._grid
-        for moment in past.backwards():
-            if moment.time_quarters < earliest or moment.before.flow is not self:
-                break
-            if moment.heard is None or moment.heard[1] != pitch or moment.time_quarters >= began:
-                continue
-            return moment.time_quarters if moment.until_step > step else began
-        return began
+        played = takewhile(lambda moment: moment.before.flow is self, past.backwards())
+        return self._words.cut_by(step, change.pitch, began, played)
 
     def after(
         self,
@@ -174,15 +164,13 @@ class NoteFlow(Flow):
         if not len(steps):
             return place
         state, previous = self._fed(steps, [self._no_clock] * len(steps))
-        ids = np.asarray(steps, dtype=np.int64)
-        onsets = np.cumsum(self.encoding.shift_values[ids[:, 0]])
+        bar = self._quarters_per_bar * self._grid
+        onset, end = self._words.extent(steps)
         if length_quarters is None:
-            bar = self._quarters_per_bar * self._grid
-            end = int((onsets + self.encoding.duration_values[ids[:, 2]]).max())
             length = round(math.ceil(end / bar - SAME_STEP) * bar)
         else:
             length = self._words.step_from(length_quarters)
-        step = place.step - max(0, length - int(onsets[-1]))
+        step = place.step - max(0, length - onset)
         return place._replace(
             state=state,
             previous=previous,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -68,23 +68,20 @@ class NoteWords:
         return drawn._replace(note=drawn.note._replace(onset=self._onset(moment)))
 
     def others(self, after: tuple[int, int], others: Others) -> Note | None:
-        """The first note of other players after a (step, MIDI pitch), of those in range; it
-        lasts for what is known of it."""
+        """The first note of other players after a (step, MIDI pitch), of those in range, as
+        if a step long."""
         while others:
             found = others.following(after, self.steps_per_quarter)
             if found is None:
                 return None
             step, pitch, velocity = found
             if self.covers(pitch):
-                return self._other(step, pitch, velocity)
+                return self.other(step, pitch, velocity)
             after = (step, pitch)
         return None
 
     def other(self, onset: int, pitch: int, velocity: int) -> Note:
         """A note of a MIDI pitch and velocity, a step long."""
-        return self._other(onset, pitch, velocity)
-
-    def _other(self, onset: int, pitch: int, velocity: int) -> Note:
         return Note(onset, pitch - self.lowest_pitch, 1, int(self._encoding.velocity_ids(velocity)))
 
     def until(self, note: Note, end: int, others: Others, kept: Sequence[Moment]) -> int:
@@ -114,6 +111,28 @@ class NoteWords:
         placed_step += self.shifts[shift]
         duration = int(self._encoding.duration_ids(until - placed_step))
         return np.array([shift, note.pitch, duration, note.velocity]), placed_step
+
+    def cut_by(
+        self, step: int, pitch: int, time_quarters: float, backwards: Iterable[Moment]
+    ) -> float:
+        """The time of the first note that a note of a MIDI pitch changes, itself or the one before
+        it, which it may cut; backwards: what has been heard, the latest first."""
+        earliest = (step - self.durations[-1]) / self.steps_per_quarter
+        for moment in backwards:
+            if moment.time_quarters < earliest:
+                break
+            if moment.heard is None or moment.time_quarters >= time_quarters:
+                continue
+            if moment.heard[1] == pitch - self.lowest_pitch:
+                return moment.time_quarters if moment.until_step > step else time_quarters
+        return time_quarters
+
+    def extent(self, steps: Steps) -> tuple[int, int]:
+        """The last onset and the latest end of steps (T, 4)."""
+        ids = np.asarray(steps, dtype=np.int64)
+        onsets = np.cumsum(self._encoding.shift_values[ids[:, 0]])
+        ends = onsets + self._encoding.duration_values[ids[:, 2]]
+        return int(onsets[-1]), int(ends.max())
 
     def _onset(self, moment: Moment) -> int:
         return round(moment.time_quarters * self.steps_per_quarter)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,7 @@ from rnnmusic.encodings.protocol import NoteMessage, Steps
 from rnnmusic.live.flow import NOTHING_TO_PLAY, SAME_STEP, Advance, Flow, Scene, with_struck
 from rnnmusic.live.others import Change
 from rnnmusic.live.past import PLAYING, Moment, Past, Place, Resting
+from rnnmusic.live.roll_answers import RollAnswers
 from rnnmusic.sampling.dice import Dice
 from rnnmusic.sampling.shape import Context
 from rnnmusic.sampling.shaping import Shaping
@@ -37,6 +39,7 @@ class RollFlow(Flow):
         self._grid = self.encoding.steps_per_quarter
         self._lowest = self.encoding.lowest_pitch
         self._decoder = self.encoding.live_decoder()
+        self._answers = RollAnswers(stepper, self.encoding)
 
     def begin(self, at_quarters: float) -> Place:
         """The place where nothing has been heard yet."""
@@ -112,10 +115,6 @@ class RollFlow(Flow):
             floors=(floor,) if floor > place.step else (),
         )
 
-    def silenced(self, place: Place) -> Place:
-        """The place without notes of ours."""
-        return place._replace(decoding=RollDecoding(place.step))
-
     def sounding(self, place: Place) -> Pitches:
         """Our pitches that sound, rising."""
         return tuple(sorted(self._pitches(place)))
@@ -175,13 +174,17 @@ class RollFlow(Flow):
 
     def answer(self, place: Place, forced: Pitches, at_quarters: float, scene: Scene) -> Pitches:
         """The other pitches of the frame of this place when these are struck in it."""
-        hidden, _ = self.stepper.hear(place.previous, self._clock(place.step), place.state)
-        shaping = self.shaper.shape(
-            scene.steering, Context((), place.recent, forced=self._within(forced))
-        )
-        if shaping is None:
+        forced = self._within(forced)
+        free = self.shaper.shape(scene.steering, Context((), place.recent))
+        given = self.shaper.shape(scene.steering, Context((), place.recent, forced=forced))
+        if free is None or given is None:
             return ()
-        drawn = self.stepper.draw(hidden, shaping, self._uniforms(place.take, place.draw))
+        hidden, _ = self.stepper.hear(place.previous, self._clock(place.step), place.state)
+        uniforms = self._dice.uniforms(place.take, place.draw, self._answers.draws)
+        if forced:
+            drawn = self._answers.frame(hidden, free, given, max(forced), uniforms)
+        else:
+            drawn = self.stepper.draw(hidden, free, uniforms[: self.stepper.draws])
         struck, held = self.encoding.split(drawn)
         found = frozenset((np.flatnonzero(struck | held) + self._lowest).tolist())
         return tuple(sorted(found - frozenset(forced)))
@@ -192,33 +195,36 @@ class RollFlow(Flow):
         self, place: Place, hidden: Hidden, struck: Pitches, going_on: Pitches, scene: Scene
     ) -> Steps | None:
         """A frame of ours, given what the others play in it; None when there is none."""
-        struck, going_on = self._within(struck), self._within(going_on)
-        ours = self._pitches(place)
-        theirs = tuple(pitch for pitch in going_on if pitch not in ours)
-        context = Context(self.sounding(place), place.recent, forced=struck)
-        shaping = self.shaper.shape(scene.steering, context)
+        struck = self._within(struck)
+        shaping = self.shaper.shape(
+            scene.steering, Context(self.sounding(place), place.recent, forced=struck)
+        )
         if shaping is None:
             return None
-        if theirs:
-            shaping = self._with_held(shaping, theirs)
-        drawn = self.stepper.draw(hidden, shaping, self._uniforms(place.take, place.draw))
-        if struck or theirs:
-            drawn = drawn.copy()
-            columns = self.encoding.columns_per_pitch
-            for pitch in struck:  # a note that both strike is theirs
-                column = (pitch - self._lowest) * columns
-                drawn[column : column + columns] = 0
-            for pitch in theirs:
-                drawn[(pitch - self._lowest) * columns + columns - 1] = 0
+        uniforms = self._uniforms(place.take, place.draw)
+        if not scene.others:
+            return self.stepper.draw(hidden, shaping, uniforms)
+        ours = self._pitches(place)
+        held = [pitch for pitch in self._within(going_on) if pitch not in ours]
+        before = self._within(chain(*scene.others.frame(place.step - 1, self._grid)))
+        ended = [pitch for pitch in before if pitch not in {*ours, *struck, *going_on}]
+        drawn = self.stepper.draw(hidden, self._with_held(shaping, held, ended), uniforms).copy()
+        columns = self.encoding.columns_per_pitch
+        for pitch in struck:  # a note that both strike is theirs
+            column = (pitch - self._lowest) * columns
+            drawn[column : column + columns] = 0
+        for pitch in held:
+            drawn[(pitch - self._lowest) * columns + columns - 1] = 0
         return drawn
 
-    def _with_held(self, shaping: Shaping, pitches: Pitches) -> Shaping:
-        """A shaping in which these pitches are known to go on."""
+    def _with_held(self, shaping: Shaping, held: list[int], ended: list[int]) -> Shaping:
+        """A shaping in which it is known that some pitches go on and others don't."""
         columns = self.encoding.columns_per_pitch
         bias = shaping.bias.copy()
-        for pitch in pitches:
-            bias[(pitch - self._lowest) * columns + columns - 1] = np.inf
-        most = shaping.most if shaping.most < 0 else shaping.most + len(pitches)
+        for pitches, value in ((held, np.inf), (ended, -np.inf)):
+            for pitch in pitches:
+                bias[(pitch - self._lowest) * columns + columns - 1] = value
+        most = shaping.most if shaping.most < 0 else shaping.most + len(held)
         return shaping._replace(bias=bias, most=most)
 
     def _merged(self, own: Steps, struck: Pitches, going_on: Pitches) -> Steps:
@@ -243,7 +249,7 @@ class RollFlow(Flow):
         columns: frozenset[int] = place.decoding[1]
         return frozenset(column + self._lowest for column in columns)
 
-    def _within(self, pitches: Pitches) -> Pitches:
+    def _within(self, pitches: Iterable[int]) -> Pitches:
         highest = self.encoding.highest_pitch
         return tuple(pitch for pitch in pitches if self._lowest <= pitch <= highest)
 

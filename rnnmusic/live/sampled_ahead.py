@@ -20,6 +20,8 @@ KEPT_BARS = 64
 
 Messages = list[NoteMessage]
 
+_TURN = attrgetter("at_quarters", "number")
+
 
 class Order(NamedTuple):
     """Something to do when the music comes to a time; number: the order of giving them.
@@ -49,6 +51,7 @@ class SampledAhead:
         self._tape = Tape()
         self._pending: list[Order] = []  # by time, then number
         self._done: list[Order] = []
+        self._owed: Messages = []  # on the tape, to be returned by `extend`
         self._orders = 0
         self._oldest_quarters = 0.0
         self._notices: list[str] = []
@@ -70,7 +73,10 @@ class SampledAhead:
 
     def extend(self, until_quarters: float) -> Messages:
         """Sample on until everything before a time is settled; our messages, in time order."""
-        messages = self._run(until_quarters)
+        messages, self._owed = self._owed, []
+        while self.ready_quarters < until_quarters:
+            moved = self._move(until_quarters, Scene(self.steering, self._others))
+            messages += self._tape.put(moved)
         self._forget(self.ready_quarters - self.quarters_per_bar * (KEPT_BARS + 1))
         return messages
 
@@ -81,6 +87,7 @@ class SampledAhead:
         """
         place = self._back_to(from_quarters)
         self._tape.cut(from_quarters)
+        self._owed = [m for m in self._owed if m.time_quarters < from_quarters]
         self._place = place.flow.bounded(place, from_quarters)
 
     def amend(self, notes: Sequence[NoteMessage], from_quarters: float) -> None:
@@ -96,34 +103,33 @@ class SampledAhead:
         if flow.hears_lengths:
             changes += self._others.lengthen(from_quarters)
         changed = [flow.first_changed(change, self._past) for change in changes]
+        settled = self.ready_quarters
         self.revise(from_quarters)
         first = max(min(changed, default=math.inf), self._past.begin_quarters)
         if first < from_quarters:
-            self._hear_again(first, from_quarters)
+            self._hear_again(first, from_quarters, settled)
 
-    def _hear_again(self, first_quarters: float, until_quarters: float) -> None:
+    def _hear_again(
+        self, first_quarters: float, until_quarters: float, settled_quarters: float
+    ) -> None:
         """Take the same steps of ours between two times, with what the others are known to play."""
         kept = [m for m in self._past.since(first_quarters) if m.own is not None]
+        scene = Scene(self.steering, self._others, kept)
         self._place = self._back_to(first_quarters)
-        self._run(until_quarters, kept)
+        late = []
+        while self.ready_quarters < until_quarters:
+            messages = self._move(until_quarters, scene)
+            # The others were sent before.
+            late += [m for m in messages if m.time_quarters >= settled_quarters and not m.velocity]
+        self._owed += self._tape.put(late)
         self._place = self._place.flow.bounded(self._place, until_quarters)
 
     def _back_to(self, time_quarters: float) -> Place:
         """Undo what was done at or after a time; the place before it."""
         again = [order for order in self._done if order.at_quarters >= time_quarters]
-        del self._done[len(self._done) - len(again) :]
-        self._pending[:0] = again
+        self._done = [order for order in self._done if order.at_quarters < time_quarters]
+        self._pending = sorted([*again, *self._pending], key=_TURN)
         return self._past.cut(time_quarters) or self._place
-
-    def _run(self, until_quarters: float, kept: list[Moment] | None = None) -> Messages:
-        """Move on to a time; what is sent meanwhile. kept: what is heard again, sending nothing."""
-        sent: Messages = []
-        scene = Scene(self.steering, self._others, kept)
-        while self._place.ready_quarters < until_quarters:
-            messages = self._move(until_quarters, scene)
-            if kept is None:
-                sent += self._tape.put(messages)
-        return sent
 
     def _move(self, until_quarters: float, scene: Scene) -> Messages:
         """Take a step, let time pass, or carry out the next order."""
@@ -181,11 +187,12 @@ class SampledAhead:
         kind: str = "",
     ) -> None:
         """Take back what lies at or after a time, where something is to be done."""
-        if at_quarters <= self.ready_quarters:  # what comes before a later time isn't bound by it
+        # What comes before a later time isn't bound by it.
+        if at_quarters <= max(self.ready_quarters, self._tape.end_quarters):
             self.revise(at_quarters)
         self._orders += 1
-        self._pending.append(Order(at_quarters, self._orders, carry_out, kind))
-        self._pending.sort(key=attrgetter("at_quarters", "number"))
+        order = Order(at_quarters, self._orders, carry_out, kind)
+        self._pending = sorted([*self._pending, order], key=_TURN)
 
     def _cut(self, place: Place, at_quarters: float) -> tuple[Place, Messages]:
         """End our notes."""

@@ -6,7 +6,6 @@ import json
 import math
 import signal
 import socket
-import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -18,6 +17,7 @@ from rnnmusic.errors import RnnMusicError
 from rnnmusic.live.commit import MARGIN_S, CommitWindow
 from rnnmusic.live.events import Event, Extend, Heard, Moved, Ordered, Turned
 from rnnmusic.live.line import Line
+from rnnmusic.live.models import Models
 from rnnmusic.live.plan import Plan
 from rnnmusic.live.session.writer import SessionWriter
 from rnnmusic.live.shared import Shared, SharedHandle
@@ -28,7 +28,6 @@ from rnnmusic.live.wire import Moved as ClockMoved
 if TYPE_CHECKING:
     from rnnmusic.live.director import Director
     from rnnmusic.live.settings import DirectorSettings
-    from rnnmusic.sampling.stepper import Stepper
 
 #: How much is sampled at once: between two such pieces what happens is attended to.
 GRAIN_QUARTERS = 0.125
@@ -85,10 +84,11 @@ class _Sampler:
         self._sender, self._parent, self._line = sender, parent, line
         sender.setblocking(False)
         self._window = CommitWindow(shared.board, shared.plans, self._wake)
-        self._writer = (
-            None if config.session is None else SessionWriter(config.session, who="sampler")
-        )
-        self._models = Models()
+        self._writer: SessionWriter | None = None
+        self._problem: str | None = None
+        if config.session is not None:
+            self._writer = SessionWriter(config.session, who="sampler")
+        self._models = Models(self._note_model)
         self._ready_quarters = -math.inf
         self._has_ended = False
         self._answer_s = 0.0  # what an answer takes, on a running average
@@ -118,14 +118,14 @@ class _Sampler:
             self._hear(decode(data))
         while self._parent.poll():
             self._obey(json.loads(self._parent.recv_bytes()))
-        for order in self._models.arrived():
-            self._handle(order)
+        for follow_up in self._models.arrived():
+            follow_up()
         left_s = self._time_left_s()
         if left_s <= 0:
             self._extend()
             return True
         if self._writer is not None and left_s > QUIET_S:
-            self._writer.flush_if_due(time.monotonic())
+            self._look_after(self._writer)
         for ready in wait([self._sender, self._parent, self._models.bell], min(left_s, IDLE_S)):
             if ready is self._sender and not self._drain(self._sender):
                 return False
@@ -150,7 +150,7 @@ class _Sampler:
             case HeardMessage(played_quarters, message, port):
                 self._handle(lambda at: Heard(at, played_quarters, tuple(message), port))
             case ClockMoved(at_quarters, to_quarters):
-                self._handle_plain(Moved(at_quarters, to_quarters))
+                self._handle_plain(Moved(at_quarters, to_quarters), answers=record)
             case Transport(name, _):
                 self._line.say("transport", name=name)
 
@@ -159,11 +159,14 @@ class _Sampler:
             self._handle(lambda at: Turned(at, command["name"], command["value"]))
         elif command["do"] == "order":
             name, arguments = command["name"], tuple(command["arguments"])
-            order = lambda at: Ordered(at, name, arguments)  # noqa: E731
-            if name == "swap":
-                self._models.fetch(str(arguments[0]), order, self._complain)
+
+            def order() -> None:
+                self._handle(lambda at: Ordered(at, name, arguments))
+
+            if name == "swap" and arguments:
+                self._models.fetch(str(arguments[0]), order, lambda error: self._tell(str(error)))
             else:
-                self._handle(order)
+                order()
 
     def _handle(self, make: Callable[[float], Event]) -> None:
         """Handle something that happens now: hold the sender at the boundary meanwhile."""
@@ -175,25 +178,39 @@ class _Sampler:
             self._board.lift()
         self._answer_s += (time.monotonic() - began_s - self._answer_s) / 8
 
-    def _handle_plain(self, event: Event) -> None:
+    def _handle_plain(self, event: Event, answers: ClockMoved | None = None) -> None:
         if self._writer is not None:
             self._writer.event(event)
         plan = self._director.handle(event)
         self._ready_quarters = plan.ready_quarters
-        self._window.commit(plan)
+        self._window.commit(plan, answers)
         self._report(event, plan)
 
     def _report(self, event: Event, plan: Plan) -> None:
         for text in plan.notices:
-            self._line.say("notice", text=text)
+            self._tell(text)
         if not isinstance(event, Extend | Heard) or plan.clock:
             self._line.say("steering", **self._director.describe())
         if math.isinf(plan.ready_quarters) and not self._has_ended:
             self._has_ended = True
             self._window.end(self._director.end_quarters)
 
-    def _complain(self, error: RnnMusicError) -> None:
-        self._line.say("notice", text=str(error))
+    def _tell(self, text: str) -> None:
+        """Say a sentence to the performer, and note that it was said."""
+        self._line.say("notice", text=text)
+        if self._writer is not None:
+            self._writer.notice(time.monotonic(), text)
+
+    def _note_model(self, name: str, digest: str) -> None:
+        if self._writer is not None:
+            self._writer.model(name, digest)
+
+    def _look_after(self, writer: SessionWriter) -> None:
+        """Let the recording get to the disk; say once when the disk refuses it."""
+        writer.flush_if_due(time.monotonic())
+        if writer.problem != self._problem:
+            self._problem = writer.problem
+            self._line.say("notice", text=self._problem)
 
     def _wake(self) -> None:
         with suppress(BlockingIOError):  # a full socket wakes just as well
@@ -204,62 +221,3 @@ class _Sampler:
         with suppress(BlockingIOError):
             return bool(bell.recv(4096))
         return True
-
-
-class Models:
-    """Checkpoints as steppers; those to be swapped in are loaded beside the playing."""
-
-    def __init__(self) -> None:
-        self._steppers: dict[str, Stepper] = {}
-        self._arrived: list[Callable[[float], Event]] = []
-        self.bell, self._ring = socket.socketpair()
-        self.bell.setblocking(False)
-
-    def load(self, name: str) -> Stepper:
-        """The checkpoint, compiled and warmed up; RnnMusicError when it can't be had."""
-        if name not in self._steppers:
-            self._steppers[name] = load_stepper(name)
-        return self._steppers[name]
-
-    @property
-    def is_compiled(self) -> bool:
-        """Whether all of them run without torch."""
-        return all(stepper.is_compiled for stepper in self._steppers.values())
-
-    def fetch(
-        self,
-        name: str,
-        then: Callable[[float], Event],
-        complain: Callable[[RnnMusicError], None],
-    ) -> None:
-        """Load in a thread; `arrived` gives `then` when it is there."""
-
-        def work() -> None:
-            try:
-                self.load(name)
-            except RnnMusicError as error:
-                complain(error)
-                return
-            self._arrived.append(then)
-            self._ring.send(b"!")
-
-        threading.Thread(target=work, name=f"load {name}", daemon=True).start()
-
-    def arrived(self) -> list[Callable[[float], Event]]:
-        """What waited for models that are there now."""
-        arrived, self._arrived = self._arrived, []
-        return arrived
-
-
-def load_stepper(name: str) -> Stepper:
-    """A checkpoint as a stepper on one thread; RnnMusicError for what can't be played."""
-    import torch
-
-    from rnnmusic import checkpoint
-    from rnnmusic.sampling.compiled import export
-    from rnnmusic.sampling.kinds import score_encoding
-
-    torch.set_num_threads(1)
-    generator = checkpoint.load(name).generator
-    score_encoding(generator.encoding)
-    return export(generator)

@@ -319,8 +319,11 @@ class Sender:
                 for clock_sender in self._clock_senders:
                     clock_sender.stop(now_s)
             self._tell(happened)
-        if self._beat.is_running and not self._has_begun:
-            self._began()
+        if self._beat.is_running:
+            for clock_sender in self._clock_senders:
+                clock_sender.resume()
+            if not self._has_begun:
+                self._began()
         self._agenda.reschedule()
 
     # Looking after things.

@@ -84,7 +84,6 @@ class Stage:
         by_quarters = to_quarters - at_quarters
         self._mode.move(by_quarters)
         self.end_quarters += by_quarters
-        self._turns = []
         self.take_turns(to_quarters)
 
 

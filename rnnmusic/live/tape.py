@@ -8,6 +8,9 @@ from operator import attrgetter
 
 from rnnmusic.encodings.protocol import NoteMessage
 
+#: Times this close are the same.
+ROUNDING_QUARTERS = 1e-6
+
 _TIME = attrgetter("time_quarters")
 
 
@@ -26,15 +29,24 @@ class Tape:
         """The pitches that sound at the end, rising."""
         return tuple(sorted(self._sounding))
 
+    @property
+    def end_quarters(self) -> float:
+        """The time of the last message, minus infinity without any."""
+        return self._messages[-1].time_quarters if self._messages else float("-inf")
+
     def put(self, messages: Iterable[NoteMessage]) -> list[NoteMessage]:
         """Take messages in time order; return what of them is to be sent.
 
-        What would lie before the end of the tape is put there: it has become certain too late.
-        An off of a silent pitch is left out; a sounding pitch ends before it is struck anew.
+        What would lie before the end of the tape has become certain too late: a note on is left
+        out, a note off put there. An off of a silent pitch is left out; a sounding pitch ends
+        before it is struck anew.
         """
         sent = []
         for message in messages:
-            if message.time_quarters < self._floor_quarters:
+            late_quarters = self._floor_quarters - message.time_quarters
+            if late_quarters > ROUNDING_QUARTERS and message.velocity:
+                continue
+            if late_quarters > 0:
                 message = message._replace(time_quarters=self._floor_quarters)
             self._floor_quarters = message.time_quarters
             if message.pitch in self._sounding:

@@ -7,7 +7,7 @@ from typing import Any
 
 from rnnmusic_cli.live_actions import Actions
 from rnnmusic_cli.live_desk import Desk
-from rnnmusic_cli.live_view import Stage
+from rnnmusic_cli.live_stage import Stage
 
 from rnnmusic.errors import UsageError
 from rnnmusic.sampling.controls import CONTROLS, Value

@@ -167,6 +167,8 @@ def test_a_process_that_is_gone_is_a_failure(
         ("--out", "memory", "--preset", "none such"),
         ("--out", "memory", "--listen-to", 17),
         ("--out", "memory", "--view"),
+        ("--out", "memory", "--sync", "ableton"),
+        ("--out", "memory", "--sync-in", "clock"),
         ("--out", "memory", "--replay", "somewhere"),
     ],
 )

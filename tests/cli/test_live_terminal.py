@@ -17,6 +17,7 @@ from pathlib import Path
 import mido
 import pytest
 
+from rnnmusic import midi
 from tests.cli.conftest import Run, Studio
 
 
@@ -125,7 +126,19 @@ def test_a_changed_recording_is_noticed(rnnmusic: Run, session: Path, tmp_path: 
     other = f"{(int(first[1], 16) + 1) % 128:02x}"
     (folder / "sent.jsonl").write_text(sent.replace(first[0], f'"bytes":"90{other}', 1))
     ran = rnnmusic("live", "--replay", folder, "-o", tmp_path / "x.mid")
-    assert (ran.code, "isn't the same" in ran.err) == (3, True)
+    assert (ran.code, "isn't the same replayed. At quarter" in ran.err) == (3, True)
+    assert "were its files edited?" in ran.err
+
+
+def test_the_same_seed_plays_the_same(rnnmusic: Run, studio: Studio, tmp_path: Path) -> None:
+    played = []
+    for take, seed in enumerate((3, 3, 4)):
+        path = tmp_path / f"{take}.mid"
+        options = ("--bars", 2, "--tempo", 400, "--seed", seed, "--temperature", 1.5)
+        assert rnnmusic("live", studio.run, "--out", path, *options).code == 0
+        played.append(midi.read(path).notes()["pitch"].tolist())
+    assert played[0] == played[1] != played[2]
+    assert played[0]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

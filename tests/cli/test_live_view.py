@@ -7,10 +7,11 @@ import io
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from rich.console import Console
+from rich.cells import cell_len
+from rich.console import Console, ConsoleDimensions
 from rnnmusic_cli.live_desk import KEYS
-from rnnmusic_cli.live_roll import HIGHEST, LOWEST, Roll, keyboard, window
-from rnnmusic_cli.live_view import View
+from rnnmusic_cli.live_roll import HIGHEST, LOWEST, Line, Roll, keyboard, window
+from rnnmusic_cli.live_view import View, screen
 
 from tests.cli.live_fakes import a_desk, a_stage, status
 
@@ -19,8 +20,12 @@ def _drawn(view: View, width: int = 100, height: int = 30, no_color: bool = Fals
     console = Console(
         file=io.StringIO(), width=width, height=height, force_terminal=True, no_color=no_color
     )
-    lines = console.render_lines(view, console.options.update(height=height))
+    lines = console.render_lines(view, console.options.update(height=height))[:height]
     return ["".join(segment.text for segment in line) for line in lines]
+
+
+def _plain(lines: list[Line]) -> list[str]:
+    return ["".join(text for text, _ in line) for line in lines]
 
 
 def test_everything_a_performer_asks_is_on_it() -> None:
@@ -60,7 +65,7 @@ def test_long_notices_are_whole_and_the_newest_win() -> None:
 def test_what_is_learned_is_asked_for() -> None:
     desk = a_desk()
     desk.take({"kind": "steering", "learning": "density"})
-    assert "Move the controller that is to turn density." in _drawn(View(a_stage(), desk))[-1]
+    assert "controller that is to turn density." in _drawn(View(a_stage(), desk))[-1]
 
 
 def test_a_line_being_typed_is_shown() -> None:
@@ -86,8 +91,26 @@ def test_it_fits_every_terminal(
     for key in ("", "?"):
         desk.press(key)
         lines = _drawn(View(stage, desk), width, height, no_color)
-        assert all(len(line) <= width for line in lines)
-        assert len(lines) <= max(height, 40)
+        assert [cell_len(line) for line in lines] == [width] * height
+
+
+def test_only_what_has_changed_is_written() -> None:
+    written = io.StringIO()
+    console = Console(file=written, width=100, height=30, force_terminal=True)
+    stage = a_stage()
+    with screen(console, View(stage, a_desk())) as shown:
+        shown.draw()
+        first = len(written.getvalue())
+        shown.draw()
+        assert len(written.getvalue()) == first
+        stage.notice("Something has happened.")
+        shown.draw()
+        assert "Something has happened." in written.getvalue()[first:]
+        assert len(written.getvalue()) - first < first / 5
+        console.size = ConsoleDimensions(80, 24)
+        shown.draw()
+        assert "? help" in written.getvalue()[first:]
+    assert written.getvalue().endswith("\x1b[?25h")  # the cursor is back
 
 
 @pytest.mark.parametrize(
@@ -104,16 +127,16 @@ def test_what_sounded_scrolls_up_the_roll() -> None:
     for at, pitches in ((0.0, [60]), (0.25, [60, 64]), (0.5, []), (0.75, [64])):
         roll.take(at, pitches)
     columns = range(60, 66)
-    assert [line.plain for line in roll.lines(2, columns)] == ["█   ▄ ", "┊   ▄ "]
+    assert _plain(roll.lines(2, columns)) == ["█   ▄ ", "┊   ▄ "]
     roll.take(100.0, [61])  # after a jump
-    assert roll.lines(1, columns)[0].plain == "┊▄    "
-    assert [line.plain for line in roll.lines(4, columns)][1:3] == ["█   ▄ ", "┊   ▄ "]
+    assert _plain(roll.lines(1, columns))[0] == "┊▄    "
+    assert _plain(roll.lines(4, columns))[1:3] == ["█   ▄ ", "┊   ▄ "]
 
 
 def test_the_keyboard_shows_keys_octaves_and_notes() -> None:
-    keys, names = keyboard([61], range(59, 73))
-    assert keys.plain == "▇▇█▇▁▇▇▁▇▁▇▁▇▇"
-    assert names.plain == " C4          C"
+    keys, names = _plain(keyboard([61], range(59, 73)))
+    assert keys == "▇▇█▇▁▇▇▁▇▁▇▁▇▇"
+    assert names == " C4          C"
 
 
 @given(st.integers(1, 200), st.lists(st.lists(st.integers(0, 127), max_size=6), max_size=5))

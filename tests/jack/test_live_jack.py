@@ -1,154 +1,131 @@
-"""Playing to a real MIDI graph: JACK with its dummy driver, and a listener on the other side.
+"""The whole engine against real clients in a JACK graph: FluidSynth, and a listener by frames.
 
-It needs Debian's jackd2, which .ci/run installs. Without it there is no MIDI here at all.
+It needs Debian's jackd2 and fluidsynth, which .ci/run installs.
 """
 
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from rnnmusic import midi
-from tests.cli.conftest import Studio, studio
+from rnnmusic.live.session.reading import read
+from tests.jack.servers import (
+    Burner,
+    FluidSynth,
+    Listener,
+    comes_true,
+    jack_server,
+    needs_fluidsynth,
+    needs_jack,
+)
 
-__all__ = ["studio"]  # a fixture
+pytestmark = [pytest.mark.slow, needs_jack]
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(shutil.which("jackd") is None, reason="needs jackd2 (see .ci/run)"),
-]
-
-SERVER = "rnnmusic-test"
+SERVER = "rnnmusic-live"
+RATE, TEMPO_BPM = 48_000, 400
+SIXTEENTH_FRAMES = RATE * 60 // TEMPO_BPM // 4
 
 
 @pytest.fixture(scope="module")
-def jack() -> Iterator[dict[str, str]]:
-    """A JACK server without a sound card; yields the environment that reaches it."""
-    environment = {**os.environ, "JACK_NO_START_SERVER": "1", "JACK_DEFAULT_SERVER": SERVER}
-    # Synchronous, with long periods: on a busy machine a client that misses its period would be
-    # served the one before once more, and notes would be lost and doubled on the way.
-    options = ["-S", "-n", SERVER, "-d", "dummy", "-r", "48000", "-p", "1024"]
-    for realtime in (["-R", "-P", "20"], ["-r"]):  # the second where real time isn't allowed
-        server = subprocess.Popen(
-            ["jackd", *realtime, *options],
-            env=environment,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        if _answers(environment, server):
-            break
-        _end(server)
-    else:
-        pytest.fail("jackd is installed but doesn't start")
-    yield environment
-    _end(server)
+def env() -> Iterator[dict[str, str]]:
+    with jack_server(SERVER) as env:
+        yield env
 
 
-def _end(server: subprocess.Popen[bytes]) -> None:
-    server.terminate()  # a killed server leaves its place in the shared registry taken
-    try:
-        server.wait(20)
-    except subprocess.TimeoutExpired:
-        server.kill()
-        server.wait()
-
-
-def _answers(environment: dict[str, str], server: subprocess.Popen[bytes]) -> bool:
-    for _ in range(100):
-        if server.poll() is not None:
-            return False
-        if _ports(environment):
-            return True
-        time.sleep(0.1)
-    return False
-
-
-def _ports(environment: dict[str, str]) -> str:
-    listed = subprocess.run(["jack_lsp"], env=environment, capture_output=True, text=True)
-    return listed.stdout if listed.returncode == 0 else ""
-
-
-@pytest.fixture
-def listener(jack: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[list[list[int]]]:
-    """What arrives at a virtual input called "ear"."""
-    for name, value in jack.items():
-        monkeypatch.setenv(name, value)
-    rtmidi = pytest.importorskip("rtmidi", reason="python-rtmidi has no wheels from Python 3.13 on")
-    heard: list[list[int]] = []
-
-    def hear(event: tuple[list[int], float], _: Any) -> None:
-        heard.append(event[0])
-
-    port = rtmidi.MidiIn(rtmidi.API_UNIX_JACK, name="listener", queue_size_limit=65536)
-    port.set_callback(hear)
-    port.open_virtual_port("ear")
-    yield heard
-    port.close_port()
-    port.delete()
-
-
-def _sounding(messages: list[list[int]]) -> set[int]:
-    held: set[int] = set()
-    for status, pitch, velocity in (m for m in messages if m[0] & 0xE0 == 0x80):
-        if status & 0xF0 == 0x90 and velocity:
-            held.add(pitch)
-        else:
-            held.discard(pitch)
-    return held
-
-
-def _live(*options: object) -> list[str]:
-    return [sys.executable, "-m", "rnnmusic", "live", *map(str, options)]
-
-
-def test_a_listener_hears_what_generate_writes(
-    listener: list[list[int]], studio: Studio, tmp_path: Path
-) -> None:
-    options = ("--seed", 4, "--bars", 4, "--tempo", 240)
-    ended = subprocess.run(
-        _live(studio.run, "--out", "ear", *options), capture_output=True, text=True, timeout=60
+def live(env: dict[str, str], *options: object) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "rnnmusic", "live", "bach-gru", *map(str, options)],
+        env={**os.environ, **env},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
-    assert ended.returncode == 0, ended.stderr
-    written = tmp_path / "same.mid"
-    generate = [sys.executable, "-m", "rnnmusic", "generate", studio.run, "-o", written]
-    subprocess.run([*map(str, generate), *map(str, options)], check=True, capture_output=True)
-    played = [m[1] for m in listener if m[0] & 0xF0 == 0x90 and m[2]]
-    assert played == midi.read(written).notes()["pitch"].tolist()
-    assert _sounding(listener) == set()
+
+
+def played(env: dict[str, str], *options: object) -> None:
+    process = live(env, "--tempo", TEMPO_BPM, *options)
+    _, err = process.communicate(timeout=180)
+    assert process.returncode == 0, err
+
+
+def is_on(message: bytes) -> bool:
+    return message[0] & 0xF0 == 0x90 and message[2] > 0
+
+
+def sounding(messages: list[bytes]) -> list[tuple[int, int]]:
+    """The keys that are down in the end; none is ever struck while it is down."""
+    down: set[tuple[int, int]] = set()
+    for message in messages:
+        key = (message[0] & 0x0F, message[1])
+        if is_on(message):
+            assert key not in down
+            down.add(key)
+        elif message[0] & 0xE0 == 0x80:
+            down.discard(key)
+    return sorted(down)
+
+
+@needs_fluidsynth
+def test_fluidsynth_receives_what_was_sampled(env: dict[str, str], tmp_path: Path) -> None:
+    folder = tmp_path / "session"
+    with FluidSynth(env, tmp_path / "fluid.txt") as synthesiser:
+        played(env, "--out", "fluid", "--bars", 16, "--record", folder, "--program", 19)
+        synthesiser.stop()
+        received = synthesiser.received()
+    sent = [entry.message for entry in read(folder).sent if entry.dropped is None]
+    notes = [message for message in received if message[0] & 0xE0 == 0x80]
+    assert [message for message in sent if is_on(message)] == [m for m in notes if is_on(m)]
+    assert Counter(map(is_on, notes)).most_common(1)[0][1] == len(notes) // 2 > 100
+    assert sounding(received) == []
+    assert bytes((0xC0, 19)) in received
+
+
+@pytest.mark.parametrize("is_busy", [False, True], ids=["idle", "busy"])
+def test_every_note_is_on_its_frame(env: dict[str, str], is_busy: bool) -> None:
+    with Burner() if is_busy else nullcontext(), Listener(env) as listener:
+        played(env, "--out", "ear", "--bars", 40)
+        heard = listener.stop()
+    frames = [frame for frame, message in heard if is_on(message)]
+    first = frames[0]
+    assert len(frames) > 500
+    assert {(frame - first) % SIXTEENTH_FRAMES for frame in frames} == {0}
+    assert sounding([message for _, message in heard]) == []
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_stopped_performance_leaves_nothing_sounding(
-    listener: list[list[int]], studio: Studio, number: signal.Signals, code: int
+    env: dict[str, str], number: signal.Signals, code: int, tmp_path: Path
 ) -> None:
-    process = subprocess.Popen(
-        _live(studio.run, "--out", "ear"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    for _ in range(300):
-        if _sounding(listener):
-            break
-        time.sleep(0.1)
-    assert _sounding(listener)
-    process.send_signal(number)
-    assert process.wait(timeout=30) == code
-    time.sleep(0.2)  # what was sent arrives with the next period
-    assert _sounding(listener) == set()
-    last = [tuple(m[:2]) for m in listener[-3:]]
-    assert [second for _, second in last] == [64, 123, 120]  # pedal up, notes off, sound off
+    folder = tmp_path / "session"
+    with Listener(env) as listener:
+        process = live(env, "--out", "ear", "--record", folder)
+        assert comes_true(lambda: (folder / "sent.jsonl").exists(), 60)
+        process.send_signal(number)
+        process.communicate(timeout=30)
+        time.sleep(0.2)  # what was sent arrives with the next period
+        messages = [message for _, message in listener.stop()]
+    assert process.returncode == code
+    assert any(map(is_on, messages))
+    assert sounding(messages) == []
+    assert [message[1] for message in messages[-3:]] == [64, 123, 120]  # pedal up, notes, sound
 
 
-def test_ports_are_listed_by_name(listener: list[list[int]]) -> None:
-    listed = subprocess.run(
-        [sys.executable, "-m", "rnnmusic", "ports"], capture_output=True, text=True
-    )
+def test_ports_are_listed_by_name(env: dict[str, str]) -> None:
+    with Listener(env):
+        listed = subprocess.run(
+            [sys.executable, "-m", "rnnmusic", "ports"],
+            env={**os.environ, **env},
+            capture_output=True,
+            text=True,
+        )
     assert listed.returncode == 0
     assert "ear" in listed.stdout

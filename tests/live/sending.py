@@ -11,8 +11,9 @@ from rnnmusic.live.commit import CommitWindow
 from rnnmusic.live.follow import ClockFollower
 from rnnmusic.live.messages import CONTROL_CHANGE
 from rnnmusic.live.plan import Planned
+from rnnmusic.live.ring import Ring
 from rnnmusic.live.sender import Sender, SenderSettings
-from rnnmusic.live.shared import Shared
+from rnnmusic.live.shared import Board
 from rnnmusic.live.timekeeper import Timekeeper
 from rnnmusic.live.wire import Record, decode
 from tests.live.playing import Synthesiser
@@ -113,7 +114,11 @@ class Stage:
         start_quarters: float = 0.0,
     ) -> None:
         self.clock, self.minutes = Now(), Minutes()
-        self.shared = Shared.create(records=256)
+        self.board = Board(memoryview(bytearray(Board.size_bytes())))
+        self.board.clear()
+        self.plans, self.heard = (
+            Ring(memoryview(bytearray(Ring.size_bytes(256))), 256) for _ in "ab"
+        )
         self.ports = [StagePort(self.clock, lead_s) for lead_s in leads_s]
         self.reports: list[dict[str, Any]] = []
         self.beat = BeatClock(
@@ -121,31 +126,25 @@ class Stage:
         )
         self.beat.stop(self.clock.now())
         self.follower = ClockFollower(self.beat) if follows else None
-        timekeeper = Timekeeper(self.beat, self.clock, self.shared.board, follower=self.follower)
+        timekeeper = Timekeeper(self.beat, self.clock, self.board, follower=self.follower)
         self.sender = Sender(
             self.clock,
             timekeeper,
             self.ports,
-            self.shared.board,
-            self.shared.plans,
-            self.shared.heard,
+            self.board,
+            self.plans,
+            self.heard,
             settings or SenderSettings(),
             self.reports.append,
             recorder=self.minutes,
         )
         # A full ring is emptied by the sender, which runs when the sampler waits.
         self.window = CommitWindow(
-            self.shared.board,
-            self.shared.plans,
+            self.board,
+            self.plans,
             lambda: None,
             sleep=lambda seconds: self.play_until(self.clock.now() + seconds),
         )
-
-    def __enter__(self) -> Stage:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.shared.close()
 
     @property
     def quarters(self) -> float:
@@ -167,6 +166,6 @@ class Stage:
     def answers(self) -> list[Record]:
         """What the sampler has been told."""
         records = []
-        while (data := self.shared.heard.pop()) is not None:
+        while (data := self.heard.pop()) is not None:
             records.append(decode(data))
         return records

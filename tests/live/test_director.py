@@ -189,6 +189,15 @@ def test_a_combination_without_a_legal_note_rests_and_says_so_once(model):
     assert strikes(stream, since=15.0)
 
 
+def test_it_isnt_said_again_when_something_is_heard_meanwhile(model):
+    stream = solo(model, mode="duet")
+    stream.play(4.0)
+    stream.handle(Turned(3.0, "lowest_pitch", 100))
+    stream.handle(Heard(3.0, 3.0, (0x90, 64, 80)))
+    stream.play(8.0)
+    assert len(stream.notices) == 1
+
+
 def test_a_controller_turns_what_it_is_bound_to_and_learns(model):
     stream = solo(model)
     stream.play(2.0)
@@ -345,6 +354,17 @@ def test_in_a_duet_the_future_depends_on_what_was_heard(model):
     assert futures[0] != futures[1] != futures[2] != futures[0]
 
 
+def test_notes_are_heard_when_they_were_played_not_when_they_came_in():
+    def heard(played):
+        stream = solo("roll", mode="duet")
+        stream.play(4.0)
+        stream.handle(Heard(3.0, played, (0x90, 70, 100)))
+        stream.play(24.0)
+        return strikes(stream)
+
+    assert heard(2.0) != heard(3.0)
+
+
 @pytest.mark.parametrize("bars", [1, 2])
 def test_a_phrase_is_answered_by_as_many_bars(model, bars):
     stream = solo(model, mode="respond", steering=Steering(density=1.0, rhythm_temperature=0.6))
@@ -366,6 +386,26 @@ def test_playing_into_an_answer_stops_it_at_the_beat(model):
     stream.play(19.5)
     assert strikes(stream, 8.0, 15.0)
     assert strikes(stream, 15.0, 19.5) == []
+
+
+@pytest.mark.parametrize("order", ["rewind", "loop", "branch", "resume"])
+def test_orders_dont_make_it_play_in_others_turns(model, order):
+    stream = solo(model, mode="respond")
+    phrase(stream, (0.0, 3.0))
+    stream.play(14.0)
+    stream.handle(Ordered(12.5, order, ("bar",)))
+    stream.play(40.0)
+    assert strikes(stream, since=12.0) == []
+
+
+def test_a_jump_of_the_clock_moves_an_answer_and_the_rest_after_it(model):
+    stream = solo(model, mode="respond", steering=Steering(density=1.0, rhythm_temperature=0.6))
+    phrase(stream, *((t, t + 0.9) for t in range(4)))
+    stream.play(6.5)
+    stream.handle(Moved(6.0, 14.0))
+    stream.play(40.0)
+    assert strikes(stream)
+    assert all(16.0 <= start < 20.0 for start, _ in strikes(stream))
 
 
 def test_a_note_is_harmonised_at_once_and_until_it_ends():

@@ -107,6 +107,12 @@ def test_replies_stay_when_what_was_sampled_is_cut():
     assert out.plan(2.0) == (None, (on(1.0, 72),))
 
 
+def test_replies_are_not_delayed():
+    out = outgoing(feel=lambda time, pitch: (0.01, 7))
+    out.play(notes((1.0, 72, 64)), 1.0, REPLIES)
+    assert out.plan(2.0) == (None, (on(1.0, 72),))
+
+
 def test_a_note_of_no_length_is_none():
     out = outgoing()
     out.play(notes((1.0, 72, 64)), 1.0, REPLIES)

@@ -59,7 +59,7 @@ def test_rewinding_takes_the_state_back_and_another_take(encoding):
 
 
 def test_rewinding_further_than_the_past_goes_as_far_as_it_can():
-    performer, stream = playing(ROLL, until=5.0)
+    performer, _ = playing(ROLL, until=5.0)
     performer.rewind(9, 4.0)
     performer.extend(6.0)
     assert performer.take_notices() == ("The past reaches back 2 bars; it goes there.",)
@@ -113,6 +113,7 @@ def test_changes_within_a_loop_leave_it_as_it_is(encoding):
     looped = list(stream.messages)
     performer.steering = Steering(density=1.0)
     stream.ask("revise", 11.3)
+    stream.extend(12.5)
     stream.ask("amend", 11.9, [on(9.5, 65), on(11.0, 66), off(11.2, 66)])
     stream.extend(15.9)
     assert [m for m in stream.messages if m.time_quarters < 15.9] == [
@@ -166,7 +167,7 @@ def test_keeping_a_in_mid_bar_goes_on_in_mid_bar():
 
 @encodings
 def test_keeping_b_changes_nothing(encoding):
-    kept, stream = playing(encoding)
+    kept, _ = playing(encoding)
     other, _ = playing(encoding)
     for performer in (kept, other):
         performer.branch(8.0)
@@ -256,7 +257,7 @@ def test_jumps_with_the_clock(encoding):
 
 @encodings
 def test_answers_with_other_pitches_and_stands_still(encoding):
-    performer, stream = playing(encoding)
+    performer, _ = playing(encoding)
     place = performer._place
     answers = {performer.answer((60, 64), at) for at in np.arange(0, 15, 0.25)}
     assert len(answers) > 3

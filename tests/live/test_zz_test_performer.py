@@ -59,7 +59,7 @@ def test_plays_what_the_model_draws(encoding):
 
 
 @encodings
-@settings(deadline=None, phases=[__import__('hypothesis').Phase.generate], max_examples=500)
+@settings(deadline=None, phases=[__import__('hypothesis').Phase.generate], max_examples=400)
 @given(seed=seeds, boundaries=st.lists(gaps, min_size=1, max_size=8))
 def test_revising_with_nothing_changed_gives_the_same_future(encoding, seed, boundaries):
     untouched = Performer(FakeModel(encoding), seed=seed).extend(60.0)
@@ -202,7 +202,7 @@ def perform(performer, operations):
 
 
 @encodings
-@settings(deadline=None, phases=[__import__('hypothesis').Phase.generate], max_examples=500)
+@settings(deadline=None, phases=[__import__('hypothesis').Phase.generate], max_examples=400)
 @given(
     seed=seeds,
     operations=st.lists(st.tuples(st.floats(0.01, 1.5), st.booleans(), OPERATIONS), max_size=14),

@@ -89,7 +89,6 @@ class Keys:
             return Touch(time_quarters, begins=True)
         is_again = pitch in self._down.values()
         self._down[key] = pitch
-        self._rung_on.pop(key, None)
         struck = NoteMessage(time_quarters, pitch, velocity)
         offs = _offs(time_quarters, [pitch] * is_again)
         return Touch(time_quarters, begins=True, notes=(*offs, struck), struck=struck)

@@ -98,15 +98,14 @@ class Respond:
             return
         if self._coming is not None and self._coming.begin_quarters <= at_quarters:
             self._current, self._coming, self._began = self._coming, None, None
-        if self._current is not None and at_quarters < self._current.end_quarters:
-            if self._settings.when_interrupted == "continue" or not touch.begins:
-                return
-            stop = _up(at_quarters, 1.0)
-            self._current = self._current._replace(
-                end_quarters=min(stop, self._current.end_quarters)
-            )
+        is_answering = self._current is not None and at_quarters < self._current.end_quarters
+        if is_answering and self._settings.when_interrupted == "continue":
+            return
         if self._began is None and not touch.begins:
             return
+        if self._current is not None and is_answering:
+            stop = min(_up(at_quarters, 1.0), self._current.end_quarters)
+            self._current = self._current._replace(end_quarters=stop)
         if self._began is None:
             self._began = touch.time_quarters
         if self._settings.phrase_bars is not None:
@@ -142,8 +141,7 @@ class Respond:
 
     def _answer(self, after: float, began: float, ended: float, at_quarters: float) -> Answering:
         """The answer to a phrase, from the first bar line or beat after it is over."""
-        free = -math.inf if self._current is None else self._current.end_quarters
-        begin = max(_up(max(after, at_quarters), self._unit), free)
+        begin = _up(max(after, at_quarters), self._unit)
         bars = self._settings.answer_bars
         return Answering(begin, begin + (ended - began if bars is None else bars * self._bar))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from rnnmusic.errors import InputError
@@ -71,4 +71,11 @@ class WavPort(FilePort):
         from rnnmusic.score import Score
         from rnnmusic.synthesis import render
 
+        _stand_back()
         render(Score.from_mido(self._take.midi_file())).save(path)
+
+
+def _stand_back() -> None:
+    """Give up a real-time priority: what takes seconds must not keep others waiting."""
+    with suppress(OSError, AttributeError):  # a system without such priorities
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))

@@ -132,6 +132,10 @@ class _Device(NamedTuple):
 
 def _device(spec: str, drivers: Sequence[Driver] | None, what: str) -> _Device:
     kind, _, name = spec.partition(":")
+    is_new = kind == VIRTUAL or spec == JACK
+    wanted = name if kind == JACK else spec
+    if not is_new and not wanted.strip():  # it would be a part of every name
+        raise UsageError(f"Got {spec!r} as the MIDI {what}; give a part of its name.")
     if drivers is not None:
         found = list(drivers)
     elif kind == JACK:
@@ -139,10 +143,10 @@ def _device(spec: str, drivers: Sequence[Driver] | None, what: str) -> _Device:
     else:
         found = working_drivers()
     try:
-        if kind == VIRTUAL or spec == JACK:
+        if is_new:
             device = _new(found, name or what.removesuffix("put"))
         else:
-            device = _existing(found, name if kind == JACK else spec, what)
+            device = _existing(found, wanted, what)
     except DeviceError:
         _close_all(found)
         raise

@@ -194,13 +194,14 @@ def _numbered() -> Callable[[dict[str, Any]], Event]:
 
 def _sent(fields: dict[str, Any]) -> Sent | float:
     """A message, or the score time of the end."""
-    quarters = fields.get("quarters")
     if fields.get("end"):
-        return float(fields["quarters"])
+        return _finite(fields["quarters"])
+    quarters = fields.get("quarters")
+    time_s, due_s = _finite(fields["time_s"]), float(fields["due_s"])
     return Sent(
-        time_s=float(fields["time_s"]),
-        due_s=float(fields["due_s"]),
-        time_quarters=None if quarters is None else float(quarters),
+        time_s=time_s,
+        due_s=due_s if math.isfinite(due_s) else time_s,  # sent while the clock stood
+        time_quarters=None if quarters is None else _finite(quarters),
         port=int(fields["port"]),
         message=_message(fields),
         dropped=fields.get("dropped"),
@@ -209,8 +210,8 @@ def _sent(fields: dict[str, Any]) -> Sent | float:
 
 def _received(fields: dict[str, Any]) -> Received:
     return Received(
-        time_s=float(fields["time_s"]),
-        time_quarters=float(fields["quarters"]),
+        time_s=_finite(fields["time_s"]),
+        time_quarters=_finite(fields["quarters"]),
         port=int(fields["port"]),
         message=_message(fields),
     )
@@ -225,8 +226,11 @@ def _message(fields: dict[str, Any]) -> bytes:
 
 
 def _clock_line(fields: dict[str, Any]) -> ClockLine:
-    names = ClockLine._fields
-    time_s, quarters, speed, swing = (float(fields[name]) for name in names)
-    if not math.isfinite(time_s + quarters + speed):
-        raise ValueError("no line of a clock")
-    return ClockLine(time_s, quarters, speed, swing)
+    return ClockLine(*(_finite(fields[name]) for name in ClockLine._fields))
+
+
+def _finite(value: Any) -> float:
+    number = float(value)
+    if not math.isfinite(number):
+        raise ValueError("no number")
+    return number

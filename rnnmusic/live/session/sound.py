@@ -64,9 +64,8 @@ def render(
 ) -> Audio:
     """The performance as sound, both players, at the times when it was due to be heard.
 
-    It begins with the first message, so the time that a model took to load isn't in it.
-
-    See `rnnmusic.synthesis.render` for the two settings. InputError for a session without notes.
+    It begins with the first message, so the time that a model took to load isn't in it. See
+    `rnnmusic.synthesis.render` for the two settings. InputError for a session without notes.
     """
     from rnnmusic import midi
     from rnnmusic.synthesis import render as synthesise

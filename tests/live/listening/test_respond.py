@@ -127,6 +127,22 @@ def test_phrases_by_bars_are_answered_at_the_bar_line():
     assert [turn for turn in turns(mode) if turn[0] > 15.0] == [(21.0, 27.0)]
 
 
+def test_an_answer_never_begins_before_what_can_still_be_changed():
+    mode, keys = Respond(PhraseSettings(), 4.0), Keys(0, 127)
+    for time, message in ((0.0, (0x90, 60, 64)), (1.0, (0x80, 60, 0))):
+        mode.hear(keys.hear(message, time), 9.0, keys)
+    assert turns(mode) == [(12.0, 16.0)]
+
+
+def test_an_answer_doesnt_begin_before_the_one_that_was_interrupted_is_over():
+    mode = Respond(PhraseSettings(silence_quarters=0.1, unit="beat"), 3.5)
+    performer = Performer(mode)
+    performer.notes((0.0, 3.0))
+    assert turns(mode) == [(4.0, 7.0)]
+    performer.notes((4.0, 4.1), (4.2, 4.3))
+    assert turns(mode) == [(4.0, 5.0), (5.0, 6.0)]
+
+
 def test_drums_make_phrases():
     mode = Respond(PhraseSettings(), 4.0)
     Performer(mode).on(1.0, 38, channel=9)

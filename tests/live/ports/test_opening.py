@@ -79,6 +79,15 @@ def test_an_unknown_name_is_refused_with_the_names_there_are(opener):
     assert [driver.closed for driver in drivers] == [1, 1]
 
 
+@pytest.mark.parametrize("spec", ["", " ", "jack:"])
+@pytest.mark.parametrize("opener", [open_output, lambda s, d: open_input(s, print, d)])
+def test_no_name_is_not_any_name(spec, opener):
+    drivers = two_drivers()
+    with pytest.raises(UsageError, match="part of its name"):
+        opener(spec, drivers)
+    assert not any(driver.opened for driver in drivers)
+
+
 @pytest.mark.parametrize("opener", [open_output, lambda s, d: open_input(s, print, d)])
 def test_a_port_in_use_is_refused(opener):
     drivers = two_drivers()

@@ -257,6 +257,26 @@ def test_messages_that_are_no_midi_are_refused(tmp_path: Path) -> None:
             read(tmp_path / "s")
 
 
+def test_what_was_sent_while_the_clock_stood_was_due_when_it_was_sent(tmp_path: Path) -> None:
+    folder = create(tmp_path / "s", {})
+    writer = SessionWriter(folder)
+    writer.sent(3.0, b"\x90\x40\x40", due_s=math.inf)
+    writer.sent(4.0, b"\x80\x40\x00", due_s=math.inf)
+    writer.close()
+    session = read(folder)
+    assert [entry.due_s for entry in session.sent] == [3.0, 4.0]
+    assert 1.0 < render(session, sample_rate_hz=8000).duration_s < 5.0
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", '"x"', "null", "[]"])
+def test_what_is_no_number_is_refused(tmp_path: Path, number: str) -> None:
+    perform(tmp_path / "s")
+    line = f'{{"time_s": {number}, "quarters": 1, "quarters_per_s": 1, "swing": 0.5}}\n'
+    (tmp_path / "s" / "clock.jsonl").write_text(line)
+    with pytest.raises(InputError, match="Line 1 of"):
+        read(tmp_path / "s")
+
+
 def test_a_torn_last_line_is_ignored(tmp_path: Path) -> None:
     perform(tmp_path / "s")
     whole = read(tmp_path / "s")
