@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rnnmusic.live.measure import FrameError, Spread, StepCost
     from rnnmusic.live.reactions import Reactions
 
-_SECONDS = 4.0  # of playing, for each of the two kinds of lateness
+_SECONDS = 3.0  # of playing, for each of the two kinds of lateness
 
 
 class Limit(NamedTuple):
@@ -33,7 +33,7 @@ LIMITS = {
     "step": Limit(1.0, 5.0, "ms"),  # a sixteenth at 200 quarters a minute lasts 75 ms
     "lateness": Limit(0.5, 3.0, "ms"),  # musicians in a room are further apart: 1 m is 3 ms
     "change": Limit(25.0, 60.0, "ms"),
-    "reply": Limit(10.0, 20.0, "ms"),
+    "reply": Limit(15.0, 30.0, "ms"),
     "frames": Limit(0.0, 48.0, "frames"),
     "faults": Limit(0.0, 0.0, ""),
 }

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import math
-import multiprocessing
 import socket
-import sys
 import time
-import types
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields, replace
 from multiprocessing.connection import wait
 from types import TracebackType
 from typing import Any, Self
 
 from rnnmusic.errors import DeviceError, InputError, RnnMusicError, UsageError
+from rnnmusic.live import presets
+from rnnmusic.live.crew import Member, nothing_to_import
+from rnnmusic.live.orders import Call
+from rnnmusic.live.ports import panic
+from rnnmusic.live.ports.opening import JACK, VIRTUAL
 from rnnmusic.live.sampler_process import SamplerConfig, run_sampler
 from rnnmusic.live.sender_process import SenderConfig, run_sender
 from rnnmusic.live.session import writer
@@ -92,7 +92,7 @@ class Engine:
         self._settings = settings
         self._taps = TapTempo()
         self._shared: Shared | None = None
-        self._crew: dict[str, _Member] = {}
+        self._crew: dict[str, Member] = {}
         self._state_asked_s = -math.inf
         self._result: dict[str, Any] = {}
         self._reason = ""
@@ -114,18 +114,23 @@ class Engine:
         port, no such checkpoint, a folder that holds something already.
         """
         settings = self._settings
+        if settings.director.output_count > len(settings.outputs):
+            raise UsageError(
+                f"A voice goes to output {settings.director.output_count}, and there are "
+                f"{len(settings.outputs)}; give one --out for each."
+            )
+        director = replace(settings.director, tempo_bpm=settings.tempo_bpm, swing=settings.swing)
         if settings.session is not None:
             writer.create(settings.session, settings.to_dict())
         self._shared = Shared.create()
         handle = self._shared.handle
         sampler_end, sender_end = socket.socketpair()
-        director = settings.director
         try:
-            with sampler_end, sender_end, _nothing_to_import():
-                self._crew["sender"] = _Member(
+            with sampler_end, sender_end, nothing_to_import():
+                self._crew["sender"] = Member(
                     "sender", run_sender, self._sender_config(), handle, sender_end
                 )
-                self._crew["sampler"] = _Member(
+                self._crew["sampler"] = Member(
                     "sampler",
                     run_sampler,
                     SamplerConfig(director, settings.session),
@@ -133,6 +138,7 @@ class Engine:
                     sampler_end,
                 )
             self._await_ready()
+            self._shared.hide()
         except BaseException:
             self.stop()
             raise
@@ -142,8 +148,18 @@ class Engine:
         self._tell("sampler", do="turn", name=name, value=value)
 
     def order(self, name: str, *arguments: float | int | str) -> None:
-        """Give a command, one of `orders.ORDERS`."""
-        self._tell("sampler", do="order", name=name, arguments=list(arguments))
+        """Give a command, one of `orders.ORDERS`; InputError for a preset that isn't one.
+
+        A preset is taken apart here: a session remembers what was in its file, not the file.
+        """
+        if name != "preset":
+            self._tell("sampler", do="order", name=name, arguments=list(arguments))
+            return
+        for action in presets.load(str(arguments[0])).actions:
+            if isinstance(action, Call):
+                self.order(action.name, *action.arguments)
+            else:
+                self.turn(action.name, action.value)
 
     def tap(self) -> None:
         """A tap of the tempo, now."""
@@ -165,20 +181,23 @@ class Engine:
         lines = [member.line for member in self._crew.values() if not member.is_gone]
         for line in wait(lines, timeout_s) if lines else ():
             member = next(m for m in self._crew.values() if m.line is line)
-            messages += self._taken(member)
+            said = member.receive()
+            self._heed(member, said)
+            messages += [_state(m) if m["kind"] == "status" else m for m in said]
         return messages
 
     def stop(self, reason: str = "") -> EngineReport:
         """End it: every note closed, both processes gone; how it went. May be called again."""
         self._reason = self._reason or reason
-        if self._shared is not None:
-            self._shared.board.stop()
-            for name in self._crew:
-                self._tell(name, do="stop")
-            for member in sorted(self._crew.values(), key=lambda m: m.name == "sampler"):
-                self._see_off(member)
-            self._shared.close()
-            self._shared = None
+        shared, self._shared = self._shared, None
+        if shared is not None:
+            with shared:
+                shared.board.stop()
+                for name in self._crew:
+                    self._tell(name, do="stop")
+                for member in sorted(self._crew.values(), key=lambda m: m.name == "sampler"):
+                    self._heed(member, member.see_off(self._patience_s(member)))
+            self._look_after_outputs()
         return self.report()
 
     def report(self) -> EngineReport:
@@ -239,36 +258,39 @@ class Engine:
                 if member.is_gone and member.name in waiting:
                     raise RnnMusicError(f"The {member.name} ended before it could begin.")
 
-    def _taken(self, member: _Member) -> list[dict[str, Any]]:
-        messages = []
-        for message in member.receive():
+    def _heed(self, member: Member, messages: list[dict[str, Any]]) -> None:
+        """Keep what tells how the performance ended."""
+        for message in messages:
             message["from"] = member.name
             if message["kind"] == "result":
                 self._result = message
-            messages.append(_state(message) if message["kind"] == "status" else message)
+            elif message["kind"] == "error":
+                self._reason = self._reason or message["text"]
         if member.is_gone and not self._result and not self._reason:
             self._reason = f"The {member.name} is gone."
-        return messages
 
-    def _see_off(self, member: _Member) -> None:
-        # A sampler that isn't ready is busy loading its model, and has nothing to close.
-        is_loading = member.name == "sampler" and not member.is_ready
+    def _patience_s(self, member: Member) -> float:
+        """How long a process may take to leave."""
+        if member.name == "sampler" and not member.is_ready:
+            return 0.0  # it is busy loading its model, and has nothing to close
         renders = any(spec.lower().endswith(".wav") for spec in self._settings.outputs)
-        patience_s = 0.0 if is_loading else RENDER_S if renders else LEAVE_S
-        deadline_s = time.monotonic() + patience_s
-        while not member.is_gone and time.monotonic() < deadline_s:
-            if member.line.poll(0.02):
-                self._taken(member)
-        member.process.join(0.2)
-        if member.process.is_alive():
-            member.process.kill()
-            member.process.join()
-        member.line.close()
+        return RENDER_S if renders else LEAVE_S
+
+    def _look_after_outputs(self) -> None:
+        """Do what a sender that was killed couldn't: end what it has left sounding."""
+        sender = self._crew.get("sender")
+        if sender is None or not sender.is_ready or (killer := sender.killer) is None:
+            return
+        self._reason = f"The sender was ended by {killer}, so its outputs were silenced after it."
+        if left := _silence(self._settings.outputs):
+            self._reason = (
+                f"The sender was ended by {killer}, and {', '.join(left)} can't be silenced from "
+                "here: what plays there may still sound."
+            )
 
     def _tell(self, whom: str, **command: Any) -> None:
-        member = self._crew.get(whom)
-        if member is not None and not member.is_gone:
-            member.send(command)
+        if whom in self._crew:
+            self._crew[whom].send(command)
 
 
 def _state(status: dict[str, Any]) -> dict[str, Any]:
@@ -282,45 +304,15 @@ def _state(status: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-class _Member:
-    """A child process and the line to it."""
-
-    def __init__(self, name: str, run: Any, config: Any, handle: Any, peer: socket.socket) -> None:
-        context = multiprocessing.get_context("spawn")
-        self.name, self.is_gone, self.is_ready = name, False, False
-        self.line, theirs = context.Pipe(duplex=True)
-        self.process = context.Process(
-            target=run, args=(config, handle, peer, theirs), name=f"rnnmusic {name}", daemon=True
-        )
-        self.process.start()
-        theirs.close()
-
-    def send(self, command: dict[str, Any]) -> None:
-        """Tell it; that it has gone is noticed when it is listened to."""
-        with suppress(OSError):
-            self.line.send_bytes(json.dumps(command).encode())
-
-    def receive(self) -> list[dict[str, Any]]:
-        """All it has said."""
-        messages = []
+def _silence(outputs: Sequence[str]) -> list[str]:
+    """Silence outputs from outside; return those that can't be reached so."""
+    left = []
+    for spec in outputs:
         try:
-            while self.line.poll():
-                messages.append(json.loads(self.line.recv_bytes()))
-        except (EOFError, OSError):
-            self.is_gone = True
-        return messages
-
-
-@contextmanager
-def _nothing_to_import() -> Iterator[None]:
-    """Let children start without the program that started them.
-
-    multiprocessing imports the parent's main module in every child: a script without a guard
-    would start again there, and a command line would be loaded to send notes.
-    """
-    main = sys.modules["__main__"]
-    sys.modules["__main__"] = types.ModuleType("__main__")
-    try:
-        yield
-    finally:
-        sys.modules["__main__"] = main
+            panic(spec)
+        except UsageError:  # nothing can sound there, or on a port that went with its process
+            if spec == JACK or spec.startswith(f"{VIRTUAL}:"):
+                left.append(spec)
+        except RnnMusicError:
+            left.append(spec)
+    return left

@@ -68,13 +68,16 @@ class Ledger:
         self._pedals.clear()
         return keys + pedals
 
+    def silence(self) -> list[bytes]:
+        """What silences every channel used, whatever the other side believes to sound."""
+        return [message for channel in sorted(self._channels) for message in panic(channel)]
+
     def close(self) -> list[bytes]:
         """Release all that sounds, then silence every channel used; afterwards it is blank."""
-        releases = [note_off(*key) for key in sorted(self._down)]
-        silence = [message for channel in sorted(self._channels) for message in panic(channel)]
+        messages = [note_off(*key) for key in sorted(self._down)] + self.silence()
         for account in (self._ends, self._down, self._pedals, self._channels):
             account.clear()
-        return releases + silence
+        return messages
 
     def _begin(self, channel: int, message: bytes) -> list[bytes]:
         key = (channel, message[1])

@@ -80,7 +80,7 @@ class Outlet:
         self._is_lost = False
         self.lead_s = self.port.lead_s
         self._latest_due_s = now_s
-        if self._send([*self._ledger.close(), *self._programs.values()], now_s):
+        if self._send([*self._ledger.silence(), *self._programs.values()], now_s):
             self._on_change(True, f"The MIDI output {self.port.name!r} is back.")
 
     def _send(self, messages: list[bytes], due_s: float) -> bool:

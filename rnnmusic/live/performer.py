@@ -232,7 +232,7 @@ class Performer(SampledAhead):
         return self._awake(place, at)._replace(activity=activity), messages
 
     def _branch(self, take: int, place: Place, at: float) -> tuple[Place, Messages]:
-        fork = Fork(at, place._replace(fork=None))
+        fork = Fork(at, self._awake(place, at)._replace(fork=None))
         return place._replace(take=take, fork=fork), []
 
     def _keep(self, which: str, place: Place, at: float) -> tuple[Place, Messages]:

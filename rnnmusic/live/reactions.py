@@ -23,7 +23,7 @@ TEMPO_BPM = 400.0  # the faster the music, the more often a change can be seen
 #: A controller that chooses among the keys; two that share two pitches.
 _CONTROLLER = 20
 _KEYS = {"C major": {0, 2, 4, 5, 7, 9, 11}, "F# major": {6, 8, 10, 11, 1, 3, 5}}
-_SETTLE_S = 0.25  # by then everything is in the new key
+_SETTLE_S = 0.2  # by then everything is in the new key
 _PAUSE_S = 0.01713  # shifts each trial against the grid
 _HELD_S = 0.03
 _HERE = "127.0.0.1"
@@ -35,7 +35,8 @@ class Reactions:
 
     change_ms: of each turn of a controller, how long after it the last note that ignored it
     began; 0 where none did. reply_ms: from a note to the first note added to it. unanswered:
-    notes that nothing was added to. report: how late messages left meanwhile.
+    notes that nothing was added to. report: of the whole; what was planned in the last moment
+    counts as late there.
     """
 
     change_ms: Spread
@@ -59,8 +60,8 @@ def lateness(
 def reactions(
     checkpoint: str,
     *,
-    changes: int = 20,
-    notes: int = 50,
+    changes: int = 16,
+    notes: int = 40,
     output: str | None = None,
     priority: int | None = 60,
 ) -> Reactions:

@@ -62,24 +62,13 @@ class RollFlow(Flow):
         """Take the next frame if it stands before the limit."""
         step = place.step
         time = step / self._grid
-        kept = None if scene.kept is None else next(iter(scene.kept), None)
-        if kept is not None and kept.before.flow is not self:
-            kept = None
-        if time >= limit_quarters or (scene.kept is not None and kept is None):
+        if time >= limit_quarters or (scene.kept is not None and not self._kept(scene)):
             return None
         struck, going_on = scene.others.frame(step, self._grid) if scene.others else ((), ())
         hidden, state = self.stepper.hear(place.previous, self._clock(step), place.state)
-        is_stuck = False
-        if kept is not None and kept.own is not None:
-            own = kept.own
-        elif isinstance(place.activity, Resting) and time < place.activity.until_quarters:
-            own = np.zeros(self.encoding.width, dtype=np.int64)
-        elif place.floors and step < place.floors[-1]:  # too late to play: what sounds goes on
-            own = self._frame((), self._pitches(place))
-        else:
-            drawn = self._draw(place, hidden, struck, going_on, scene)
-            is_stuck = drawn is None
-            own = np.zeros(self.encoding.width, dtype=np.int64) if drawn is None else drawn
+        own = self._own(place, hidden, struck, going_on, scene)
+        is_stuck = own is None
+        own = np.zeros(self.encoding.width, dtype=np.int64) if own is None else own
         self._decoder.restore(place.decoding)
         messages = self._decoder.push(own)
         heard = self._merged(own, struck, going_on) if struck or going_on else own
@@ -99,9 +88,8 @@ class RollFlow(Flow):
             activity=PLAYING if is_over else place.activity,
         )
         notice = NOTHING_TO_PLAY if is_stuck and not place.is_stuck else None
-        return Advance(
-            after, Moment(time, place, own, heard, draw=place.draw + 1), messages, notice
-        )
+        moment = Moment(time, place, own, heard, draw=after.draw)
+        return Advance(after, moment, messages, notice)
 
     def settle(self, place: Place, at_quarters: float) -> tuple[Place, list[NoteMessage]]:
         """The place when no frame comes before a time: frames say all at their beginning."""
@@ -190,6 +178,19 @@ class RollFlow(Flow):
         return tuple(sorted(found - frozenset(forced)))
 
     # -- frames --------------------------------------------------------------------------
+
+    def _own(
+        self, place: Place, hidden: Hidden, struck: Pitches, going_on: Pitches, scene: Scene
+    ) -> Steps | None:
+        """The frame of ours, kept or silent or drawn; None when the steering leaves none."""
+        if scene.kept is not None:
+            return scene.kept.pop(0).own
+        time, activity = place.step / self._grid, place.activity
+        if isinstance(activity, Resting) and time < activity.until_quarters:
+            return np.zeros(self.encoding.width, dtype=np.int64)
+        if place.floors and place.step < place.floors[-1]:  # too late: what sounds goes on
+            return self._frame((), self._pitches(place))
+        return self._draw(place, hidden, struck, going_on, scene)
 
     def _draw(
         self, place: Place, hidden: Hidden, struck: Pitches, going_on: Pitches, scene: Scene

@@ -16,6 +16,10 @@ processor does as a whole. Order is kept by `Fence`:
 from __future__ import annotations
 
 import math
+import sys
+import weakref
+from collections.abc import Iterable
+from contextlib import suppress
 from itertools import pairwise
 from multiprocessing.shared_memory import SharedMemory
 from types import TracebackType
@@ -176,6 +180,9 @@ class Board:
         return {name: self._counts[_COUNTERS + i] for i, name in enumerate(COUNTERS)}
 
 
+_Part = Board | Ring | memoryview
+
+
 class SharedHandle(NamedTuple):
     """What a child needs to find the memory; it can be sent to a process."""
 
@@ -186,19 +193,23 @@ class SharedHandle(NamedTuple):
 class Shared:
     """One segment of shared memory with a board and both rings; a context manager.
 
-    The parent makes it (`Shared.create`), children attach to it (`Shared.attach`). It disappears
-    when the parent closes it; should the parent be killed, Python's resource tracker removes it
-    once the children have left. plans: records to the sender. heard: records to the sampler.
+    The parent makes it (`Shared.create`), children attach to it (`Shared.attach`), the parent
+    hides it. It disappears when all have closed it or have left; should the parent be killed
+    before it is hidden, Python's resource tracker removes it once the children have left.
+    plans: records to the sender. heard: records to the sampler.
     """
 
     def __init__(self, memory: SharedMemory, records: int, *, is_owner: bool) -> None:
-        self._memory, self._records, self._is_owner = memory, records, is_owner
+        self._memory, self._records = memory, records
         plans_at = Board.size_bytes()
         heard_at = plans_at + Ring.size_bytes(records)
-        self._views = views = _cut(memory, 0, plans_at, heard_at, None)
+        views = _cut(memory, 0, plans_at, heard_at, None)
         self.board = Board(views[0])
         self.plans = Ring(views[1], records)
         self.heard = Ring(views[2], records)
+        # Also when nobody closes it, it is taken down in order: views first.
+        parts: tuple[_Part, ...] = (self.board, self.plans, self.heard, *views)
+        self._let_go = weakref.finalize(self, _let_go, memory, parts, is_owner=is_owner)
 
     @classmethod
     def create(cls, records: int = RING_RECORDS) -> Self:
@@ -220,15 +231,11 @@ class Shared:
 
     def close(self) -> None:
         """Let go of it, and remove it if this process made it; a second call does nothing."""
-        views, self._views = self._views, []
-        if not views:
-            return
-        for part in (self.board, self.plans, self.heard):
-            part.release()
-        for view in views:
-            view.release()
-        self._memory.close()
-        if self._is_owner:
+        self._let_go()
+
+    def hide(self) -> None:
+        """Remove its name, when all have attached: then nothing is left, whoever is killed."""
+        if sys.platform != "win32":  # where it has gone anyway when the last one has left
             self._memory.unlink()
 
     def __enter__(self) -> Self:
@@ -241,6 +248,15 @@ class Shared:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _let_go(memory: SharedMemory, parts: Iterable[_Part], *, is_owner: bool) -> None:
+    for part in parts:
+        part.release()
+    memory.close()
+    if is_owner:
+        with suppress(FileNotFoundError):  # it was hidden
+            memory.unlink()
 
 
 def _cut(memory: SharedMemory, *edges: int | None) -> list[memoryview]:

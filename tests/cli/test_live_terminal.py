@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import os
 import pty
@@ -13,6 +14,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Self
 
 import mido
 import pytest
@@ -22,69 +24,110 @@ from tests.cli.conftest import Run, Studio
 
 
 class Screen:
-    """A terminal that somebody looks at: keeps what a program draws, and types."""
+    """A terminal that somebody looks at: shows what a program draws, and types."""
+
+    COLUMNS, LINES = 110, 40
 
     def __init__(self, *arguments: object) -> None:
-        self.shown = ""
         self.pid, self._terminal = pty.fork()
         if self.pid == 0:
-            os.environ.update(TERM="xterm", COLUMNS="110", LINES="40", NO_COLOR="1")
+            size = {"COLUMNS": str(self.COLUMNS), "LINES": str(self.LINES)}
+            os.environ.update(TERM="xterm", NO_COLOR="1", **size)
             os.execv(sys.executable, [sys.executable, "-m", "rnnmusic", *map(str, arguments)])
+        self._code: int | None = None
+        self._decoder = codecs.getincrementaldecoder("utf-8")()
+        self._unread = ""
+        self._clear()
+
+    @property
+    def shown(self) -> str:
+        """What is on the screen now."""
+        return "\n".join("".join(row).rstrip() for row in self._rows)
 
     def type(self, keys: bytes) -> None:
         os.write(self._terminal, keys)
 
-    def wait_for(self, text: str, timeout_s: float = 60.0) -> None:
+    def wait_for(self, text: str, timeout_s: float = 120.0) -> None:
         """Look on until it is there."""
         until_s = time.monotonic() + timeout_s
         while text not in self.shown:
-            assert time.monotonic() < until_s, (text, self.shown[-3000:])
-            if not self._look():
-                break
-        assert text in self.shown, self.shown[-3000:]
-        self.shown = self.shown[self.shown.index(text) :]
+            assert time.monotonic() < until_s, (text, self.shown)
+            assert self._look(), (text, self.shown)
 
     def end(self) -> int:
         """Look on to the end; the exit code."""
         while self._look():
             pass
+        self._code = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+        return self._code
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._code is None:
+            os.kill(self.pid, signal.SIGKILL)
+            os.waitpid(self.pid, 0)
         os.close(self._terminal)
-        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
 
     def _look(self) -> bool:
+        """Take in what has been written; False at the end."""
         if not select.select([self._terminal], [], [], 1.0)[0]:
             return True
         try:
-            data = os.read(self._terminal, 65536)
+            self._unread += self._decoder.decode(os.read(self._terminal, 65536))
         except OSError:
             return False
-        self.shown += re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", data.decode(errors="replace"))
-        return bool(data)
+        pattern = r"\x1b\[([0-9;?]*)([A-Za-z])|([^\x1b])"
+        end = 0
+        while match := re.compile(pattern, re.DOTALL).match(self._unread, end):
+            end = match.end()
+            self._take(*(group or "" for group in match.groups()))
+        self._unread = self._unread[end:]
+        return True
+
+    def _take(self, parameters: str, command: str, character: str) -> None:
+        """Obey a sequence, or show a character."""
+        if command == "H":
+            row, column = (parameters or "1;1").split(";")
+            self._row, self._column = int(row) - 1, int(column) - 1
+        elif command == "J" or (command in ("h", "l") and parameters == "?1049"):
+            self._clear()
+        elif character == "\r":
+            self._column = 0
+        elif character == "\n":
+            self._row += 1
+        elif character and self._row < self.LINES and self._column < self.COLUMNS:
+            self._rows[self._row][self._column] = character
+            self._column += 1
+
+    def _clear(self) -> None:
+        self._rows = [[" "] * self.COLUMNS for _ in range(self.LINES)]
+        self._row = self._column = 0
 
 
 @pytest.fixture(scope="module")
 def session(studio: Studio, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A performance in a terminal, steered by keys, recorded, and ended by q."""
     folder = tmp_path_factory.mktemp("live")
-    screen = Screen(
-        *("live", studio.run, "--out", folder / "out.mid", "--tempo", 240, "--view"),
-        *("--record", folder / "session"),
-    )
-    screen.wait_for("240.0 bpm")
-    screen.wait_for("temperature")
-    screen.type(b"\x1b[C\x1b[C")
-    screen.wait_for("1.1")
-    screen.type(b":key Am\r")
-    screen.wait_for("A minor")
-    screen.type(b":dance\r")
-    screen.wait_for("There is neither a control nor an order 'dance'")
-    screen.type(b"?")
-    screen.wait_for("any order")
-    screen.type(b"?m")
-    screen.wait_for("respond")
-    screen.type(b"q")
-    assert screen.end() == 0
-    assert "notes; messages left" in screen.shown
+    command = ("live", studio.run, "--out", folder / "out.mid", "--tempo", 240, "--view")
+    with Screen(*command, "--record", folder / "session") as screen:
+        screen.wait_for("240.0 bpm")
+        screen.wait_for("highest pitch")
+        screen.type(b"\x1b[C\x1b[C")
+        screen.type(b":key Am\r")
+        screen.wait_for("A minor")
+        screen.type(b":dance\r")
+        screen.wait_for("There is neither a control nor an order 'dance'")
+        screen.type(b"?")
+        screen.wait_for("any order")
+        screen.type(b"?")
+        screen.wait_for("highest pitch")
+        screen.type(b"m")
+        screen.wait_for("respond")
+        screen.type(b"q")
+        assert screen.end() == 0
+        assert "notes; messages left" in screen.shown
     return folder
 
 
@@ -143,11 +186,11 @@ def test_the_same_seed_plays_the_same(rnnmusic: Run, studio: Studio, tmp_path: P
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_puts_the_terminal_back(studio: Studio, number: signal.Signals) -> None:
-    screen = Screen("live", studio.run, "--out", "memory", "--view")
-    screen.wait_for("? help")
-    os.kill(screen.pid, number)
-    assert screen.end() == 128 + number
-    assert "notes; messages left" in screen.shown
+    with Screen("live", studio.run, "--out", "memory", "--view") as screen:
+        screen.wait_for("? help")
+        os.kill(screen.pid, number)
+        assert screen.end() == 128 + number
+        assert "notes; messages left" in screen.shown
 
 
 @pytest.mark.slow

@@ -161,7 +161,7 @@ class Stage:
                 clock.time_s = max(clock.now(), time_s)
                 return
             clock.time_s = max(clock.now(), next_s)
-        raise AssertionError("the sender wakes and does nothing")
+        raise AssertionError(f"the sender wakes and does nothing: {next_s} {clock.now()} {time_s}")
 
     def answers(self) -> list[Record]:
         """What the sampler has been told."""

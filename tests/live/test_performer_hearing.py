@@ -84,6 +84,10 @@ def test_hears_the_merged_music_as_if_it_had_been_encoded_together(
         (start, last / encoding.steps_per_quarter if end is None else end, pitch, velocity)
         for start, end, pitch, velocity in own_notes(performer, encoding, boundary)
     ]
+    # What was sent is what the steps say, and nothing else.
+    played = [(s, e, p) for s, e, p, _ in stream.notes()]
+    assert [(s, p) for s, _, p in played] == sorted((s, p) for s, _, p, _ in ours)
+    assert {note for note in played if note[1] is not None} <= {note[:3] for note in ours}
     theirs = [(snapped(s), snapped(s + n), p, v) for s, n, p, v in others]
     expected = steps_of(encoding, [*ours, *theirs])
     length = min(len(expected), len(heard))

@@ -222,6 +222,19 @@ def test_a_vanished_port_is_dropped_and_silenced_when_it_returns(fails_at_once):
     assert stage.ports[1].notes == [ON, OFF] * 8  # the other played on
 
 
+def test_the_end_of_a_note_begun_while_the_port_was_away_cuts_nothing_short():
+    stage = Stage(tempo_bpm=60)
+    stage.window.commit(Plan(99.0, (*note(0, 1), *note(2, 5), *note(4, 6))))
+    stage.play(1.5)
+    stage.ports[0].unplug()
+    stage.play(1.5)
+    stage.ports[0].plug()
+    stage.play_until(stage.beat.due_s(5.5))
+    assert stage.ports[0].synthesiser.down == {(0, 60)}  # the note from 4 to 6
+    stage.play(1.0)
+    assert not stage.ports[0].synthesiser.down
+
+
 def follow_ticks(stage: Stage, count: int, tick_s: float = 60 / 24 / 120) -> None:
     for _ in range(count):
         stage.sender.heard(bytes((TICK,)), stage.clock.now(), 0)
@@ -459,6 +472,7 @@ def test_a_million_events_drift_by_nothing():
         quarters += 100 / 13
         stage.window.commit(Plan(quarters, tuple(m for pair in notes for m in pair)))
         if start_s is None:
+            stage.play(0.0)
             start_s = stage.beat.due_s(0.0)
         stage.play_until(stage.beat.due_s(quarters - 0.5))
         for when_s, planned in stage.minutes.sent_:

@@ -6,12 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rnnmusic.errors import InputError, UsageError
-from rnnmusic.live.clock import SimulatedClock
-from rnnmusic.live.player import play
-from rnnmusic.live.ports import MemoryPort
 from rnnmusic.sampling.generate import ending_at, generate
 from rnnmusic.sampling.guard import LARGEST_CHORD, StallGuard
-from rnnmusic.sampling.sampler import Sampler
 from rnnmusic.score import CONTROL, METRE, NOTE, TEMPO, Score, Track, table
 
 
@@ -69,28 +65,6 @@ def test_a_prime_without_notes_is_refused(generator):
 def test_no_bars_are_refused(generator):
     with pytest.raises(UsageError, match="0 bars"):
         generate(generator, bars=0, seed=0)
-
-
-def test_a_live_performance_is_the_generated_piece(generator):
-    bars, seed, tempo_bpm = 3, 12, 100.0
-    port = MemoryPort()
-    clock = SimulatedClock()
-    report = play(Sampler(generator, seed=seed), port, tempo_bpm=tempo_bpm, bars=bars, clock=clock)
-    score = generate(generator, bars=bars, seed=seed)
-    played = sorted(
-        (round(time_s * tempo_bpm / 60 * score.ticks_per_quarter), message[1], message[2])
-        for time_s, message in port.messages
-        if message[0] == 0x90
-    )
-    written = [(n["start_tick"], n["pitch"], n["velocity"]) for n in score.notes()]
-    assert played == sorted(written)
-    assert report.notes == score.note_count
-    ended = sorted(
-        (round(time_s * tempo_bpm / 60 * score.ticks_per_quarter), message[1])
-        for time_s, message in port.messages
-        if message[0] == 0x80
-    )
-    assert ended == sorted((n["end_tick"], n["pitch"]) for n in score.notes())
 
 
 @given(

@@ -11,8 +11,7 @@ from rnnmusic.encodings import LogMel
 from rnnmusic.errors import InputError, UsageError
 from rnnmusic.generator import Generator, GeneratorConfig, HeadConfig, ModelConfig, build
 from rnnmusic.heads import Controls
-from rnnmusic.live.player import play
-from rnnmusic.live.ports import MemoryPort
+from rnnmusic.sampling.compiled import export
 from rnnmusic.sampling.generate import generate
 from rnnmusic.sampling.sampler import Sampler
 from rnnmusic.sampling.sound import generate_audio
@@ -85,7 +84,7 @@ def test_scores_and_sound_are_not_mixed_up(generator: Generator) -> None:
     with pytest.raises(UsageError, match="makes sound"):
         generate(generator, bars=1, seed=0)
     with pytest.raises(UsageError, match="makes sound"):
-        play(Sampler(generator, seed=0), MemoryPort(), tempo_bpm=120, bars=1)
+        export(generator)
     with pytest.raises(UsageError, match="makes notes"):
         generate_audio(untrained("roll"), seconds=1, seed=0)
 
