@@ -121,7 +121,7 @@ class Engine:
             )
         director = replace(settings.director, tempo_bpm=settings.tempo_bpm, swing=settings.swing)
         if settings.session is not None:
-            writer.create(settings.session, settings.to_dict())
+            writer.create(settings.session, replace(settings, director=director).to_dict())
         self._shared = Shared.create()
         handle = self._shared.handle
         sampler_end, sender_end = socket.socketpair()

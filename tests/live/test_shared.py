@@ -223,6 +223,15 @@ def test_closing_twice_is_closing_once_and_leaves_nothing_to_complain_about():
         SharedMemory(name)
 
 
+def test_hidden_memory_serves_those_who_have_it_and_nobody_else():
+    with Shared.create() as shared, Shared.attach(shared.handle) as other:
+        shared.hide()
+        with pytest.raises(FileNotFoundError):
+            Shared.attach(shared.handle)
+        shared.board.stop()
+        assert other.board.is_stopping
+
+
 def test_attaching_to_what_is_gone_is_refused():
     with Shared.create() as shared:
         handle = shared.handle
