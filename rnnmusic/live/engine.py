@@ -236,6 +236,7 @@ class Engine:
             inputs=tuple(inputs),
             thru=0 if settings.thru else None,
             sync_input=sync_input,
+            is_linked=settings.sync == "link",
             clock_out=tuple(outputs.index(spec) for spec in settings.clock_out),
             tempo_bpm=settings.tempo_bpm,
             swing=settings.swing,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from rnnmusic.errors import DeviceError
 from rnnmusic.live.ledger import Ledger
-from rnnmusic.live.messages import PROGRAM_CHANGE, is_note_off, is_note_on
+from rnnmusic.live.messages import CONTROL_CHANGE, PROGRAM_CHANGE, is_note_off, is_note_on
 from rnnmusic.live.ports.protocol import OutputPort
 
 #: Called with every message that has been sent: the message, and when it was due.
@@ -18,8 +18,9 @@ OnChange = Callable[[bool, str], None]
 class Outlet:
     """Sends to one port what its ledger admits; a port that fails is left alone until it is back.
 
-    A lost port drops what sounded there, since nothing can be sent to it. When its `is_alive` is
-    true again, all channels used before are silenced and get their programs back, then it goes on.
+    Whatever a port raises, it is that port which is lost, and nothing else. When its `is_alive` is
+    true again, what sounded there is ended, all channels used before are silenced and get their
+    programs back, then it goes on.
     """
 
     def __init__(self, port: OutputPort, on_sent: OnSent, on_change: OnChange) -> None:
@@ -29,7 +30,8 @@ class Outlet:
         self._ledger = Ledger()
         self._programs: dict[int, bytes] = {}  # channel -> the last program change
         self._latest_due_s = float("-inf")
-        self._is_lost = False
+        self._is_lost = self._is_known_lost = False
+        self._unended: list[bytes] = []  # what will end what sounded when the port was lost
 
     @property
     def sounding(self) -> frozenset[tuple[int, int]]:
@@ -67,7 +69,8 @@ class Outlet:
         self._send(self._ledger.release(), max(now_s, self._latest_due_s))
 
     def silence(self, now_s: float) -> None:
-        """End what sounds, and silence every channel used for good."""
+        """End what sounds, and silence every channel used for good; a lost port is tried again."""
+        self.check(now_s)
         self._send(self._ledger.close(), max(now_s, self._latest_due_s))
 
     def check(self, now_s: float) -> None:
@@ -80,23 +83,35 @@ class Outlet:
         self._is_lost = False
         self.lead_s = self.port.lead_s
         self._latest_due_s = now_s
-        if self._send([*self._ledger.silence(), *self._programs.values()], now_s):
-            self._on_change(True, f"The MIDI output {self.port.name!r} is back.")
+        unended, self._unended = self._unended, []
+        if self._send([*unended, *self._ledger.close(), *self._programs.values()], now_s):
+            self._say(f"The MIDI output {self.port.name!r} is back.")
 
     def _send(self, messages: list[bytes], due_s: float) -> bool:
         if self._is_lost:
             return False
         self._latest_due_s = max(self._latest_due_s, due_s)
-        try:
-            for message in messages:
+        for i, message in enumerate(messages):
+            try:
                 self.port.send(message, due_s)
-                self._on_sent(message, due_s)
-        except DeviceError as error:
-            self._lose(str(error))
-            return False
+            except DeviceError as error:
+                self._lose(str(error), messages[i:])
+                return False
+            except Exception as error:  # a driver's own; the other ports aren't to suffer for it
+                reason = f"{type(error).__name__}: {error}"
+                self._lose(f"The MIDI output {self.port.name!r} failed ({reason}).", messages[i:])
+                return False
+            self._on_sent(message, due_s)
         return True
 
-    def _lose(self, sentence: str) -> None:
+    def _lose(self, sentence: str, unsent: Sequence[bytes] = ()) -> None:
         self._is_lost = True
-        self._ledger.release()
-        self._on_change(False, sentence)
+        ends = [m for m in unsent if is_note_off(m) or m[0] & 0xF0 == CONTROL_CHANGE]
+        self._unended = [*ends, *self._ledger.release()]
+        self._say(sentence)
+
+    def _say(self, sentence: str) -> None:
+        """Report a change; a port that fails again and again is reported once."""
+        if self._is_known_lost != self._is_lost:
+            self._is_known_lost = self._is_lost
+            self._on_change(not self._is_lost, sentence)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import signal
 import socket
 import time
 from collections.abc import Callable
@@ -21,7 +20,7 @@ from rnnmusic.live.models import Models
 from rnnmusic.live.plan import Plan
 from rnnmusic.live.session.writer import SessionWriter
 from rnnmusic.live.shared import Shared, SharedHandle
-from rnnmusic.live.signals import exit_at_once
+from rnnmusic.live.signals import exit_at_once, leave_signals_to_the_parent
 from rnnmusic.live.wire import HeardMessage, Transport, decode
 from rnnmusic.live.wire import Moved as ClockMoved
 
@@ -53,7 +52,7 @@ def run_sampler(
     sender: a socket whose bytes mean "look into the ring" and whose end means that the sender is
     gone. parent: JSON messages, {"do": "turn" | "order" | "stop", ...} in, {"kind": ...} out.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all; the parent says what is on
+    leave_signals_to_the_parent()
     line, exit_code = Line(parent), 0
     try:
         with Shared.attach(handle) as shared:

@@ -27,7 +27,7 @@ from rnnmusic.live.realtime import Housekeeper, ask_for_fifo, prepare
 from rnnmusic.live.sender import Sender, SenderSettings
 from rnnmusic.live.session.writer import SessionWriter
 from rnnmusic.live.shared import Shared, SharedHandle
-from rnnmusic.live.signals import exit_at_once
+from rnnmusic.live.signals import exit_at_once, leave_signals_to_the_parent
 from rnnmusic.live.timekeeper import Timekeeper
 
 #: Messages and commands are waited for until this long before the next deadline; such a wait may
@@ -100,7 +100,7 @@ class _Process:
         self._exit_code = 0
 
     def run(self) -> int:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all; the parent decides
+        leave_signals_to_the_parent()
         signal.signal(signal.SIGTERM, self._terminate)
         signal.set_wakeup_fd(self._rope.fileno(), warn_on_full_buffer=False)
         try:

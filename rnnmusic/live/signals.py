@@ -1,4 +1,4 @@
-"""Ending on SIGINT and SIGTERM in good order: stop the music, silence the port, then exit."""
+"""Ending on a signal in good order: stop the music, silence the port, then exit."""
 
 from __future__ import annotations
 
@@ -12,6 +12,17 @@ from typing import NoReturn
 
 from rnnmusic.live.clock import Stop
 
+#: What ends a performance: Ctrl-C, `kill`, a terminal that is closed.
+STOPPING = tuple(
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+)
+#: What a terminal sends to every process in it.
+FROM_THE_TERMINAL = tuple(
+    getattr(signal, name)
+    for name in ("SIGINT", "SIGQUIT", "SIGTSTP", "SIGHUP")
+    if hasattr(signal, name)
+)
+
 
 class SignalStop(Stop):
     """A stop that remembers which signal set it."""
@@ -22,13 +33,13 @@ class SignalStop(Stop):
 
     @property
     def exit_code(self) -> int:
-        """What the process should exit with: 128 + the signal (130, 143), or 0 without one."""
+        """What the process should exit with: 128 + the signal (130, 143, 129), or 0 without one."""
         return 0 if self.signal is None else 128 + self.signal
 
 
 @contextmanager
 def stop_on_signals() -> Iterator[SignalStop]:
-    """Within the block SIGINT and SIGTERM set the stop instead of killing or raising.
+    """Within the block what stops a program sets the stop instead of killing or raising.
 
     Further signals change nothing, so that an impatient second Ctrl-C can't leave notes sounding.
     The earlier handlers come back at the end. Main thread only, as Python has it.
@@ -40,12 +51,33 @@ def stop_on_signals() -> Iterator[SignalStop]:
             stop.signal = signal.Signals(number)
         stop.set()
 
-    earlier = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    earlier = {number: signal.signal(number, handle) for number in STOPPING}
     try:
         yield stop
     finally:
         for number, handler in earlier.items():
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
+
+
+def leave_signals_to_the_parent() -> None:
+    """Ignore what the terminal sends to all: a child that stood still would leave notes sounding.
+
+    Whether to stop is the parent's decision; that the parent is gone shows elsewhere.
+    """
+    for number in FROM_THE_TERMINAL:
+        signal.signal(number, signal.SIG_IGN)
+
+
+def leave_terminal_to_parent(*, also_suspend: bool) -> None:
+    """Ignore what a terminal sends to all processes of a command: its main process decides.
+
+    These are SIGINT (Ctrl-C), SIGQUIT (Ctrl-\\), SIGHUP (a window that is closed) and, with
+    `also_suspend`, SIGTSTP (Ctrl-Z): who holds notes must be able to end them then.
+    """
+    names = ["SIGINT", "SIGQUIT", "SIGHUP", *(["SIGTSTP"] if also_suspend else [])]
+    for name in names:
+        if hasattr(signal, name):  # Windows has SIGINT only
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
 
 
 def exit_at_once(code: int) -> NoReturn:

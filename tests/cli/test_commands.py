@@ -167,18 +167,6 @@ def test_render_writes_sound(rnnmusic: Run, studio: Studio, tmp_path: Path, exte
     assert 0.05 < np.sqrt(np.mean(samples**2)) < np.max(np.abs(samples)) <= 1.0
 
 
-def test_live_plays_what_generate_writes(rnnmusic: Run, studio: Studio, tmp_path: Path) -> None:
-    played, written = tmp_path / "played.mid", tmp_path / "written.mid"
-    options = ("--bars", 2, "--seed", 3, "--tempo", 400)
-    live = rnnmusic("live", studio.run, "--out", played, *options)
-    assert live.code == 0, live.err
-    assert rnnmusic("generate", studio.run, "-o", written, *options).code == 0
-    one, other = midi.read(played).notes(), midi.read(written).notes()
-    assert one["pitch"].tolist() == other["pitch"].tolist()
-    rehearsal = rnnmusic("live", studio.run, "--out", "memory", *options)
-    assert f"{len(one)} notes in 2 bars" in rehearsal.out
-
-
 def test_models_lists_what_can_be_generated_from(rnnmusic: Run, tmp_path: Path) -> None:
     listed = rnnmusic("models")
     assert "bach-gru" in listed.out

@@ -4,11 +4,9 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 
 import pytest
 
-from rnnmusic.live.clock import MonotonicClock, Stop
 from rnnmusic.live.signals import stop_on_signals
 
 # Waits for a signal, and says what became of it.
@@ -27,7 +25,9 @@ exit_at_once(stop.exit_code)
 """
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
 def test_a_signal_ends_a_program_in_good_order(number, code):
     process = subprocess.Popen([sys.executable, "-c", PROGRAM], stdout=subprocess.PIPE, text=True)
     with process:
@@ -50,19 +50,17 @@ def test_handlers_come_back_and_the_first_signal_counts():
     assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == earlier
 
 
-def test_waiting_ends_when_another_thread_sets_the_stop():
-    stop, clock = Stop(), MonotonicClock()
-    waiting = threading.Thread(
-        target=clock.wait_until, args=(clock.now() + 3600, stop), daemon=True
+def test_a_child_heeds_nothing_that_a_terminal_sends_to_all():
+    program = """
+import os, signal
+from rnnmusic.live.signals import leave_signals_to_the_parent
+
+leave_signals_to_the_parent()
+for name in ("SIGINT", "SIGQUIT", "SIGTSTP", "SIGHUP"):
+    os.kill(os.getpid(), getattr(signal, name))
+print("plays on")
+"""
+    run = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60
     )
-    waiting.start()
-    stop.set()
-    waiting.join(timeout=20)
-    assert not waiting.is_alive()
-
-
-def test_waiting_lasts_until_the_time_has_come():
-    clock = MonotonicClock()
-    until_s = clock.now() + 0.03
-    clock.wait_until(until_s, Stop())
-    assert clock.now() >= until_s
+    assert (run.returncode, run.stdout) == (0, "plays on\n")
