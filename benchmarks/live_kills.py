@@ -26,6 +26,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import multiprocessing
 import os
 import random
 import resource
@@ -38,12 +39,11 @@ import sys
 import tempfile
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -124,10 +124,11 @@ class Observer:
                     message.clear()
                 message.append(byte)
                 if len(message) == (2 if message[0] & 0xE0 == 0xC0 else 3):
-                    self._take(bytes(message))
+                    self.hear(bytes(message))
                     message.clear()
 
-    def _take(self, message: bytes) -> None:
+    def hear(self, message: bytes) -> None:
+        """Take in one message."""
         kind, key = message[0] & 0xF0, (message[0] & 0x0F, message[1])
         with self._lock:
             if kind == 0x90 and message[2]:
@@ -204,11 +205,6 @@ class Performance:
             time.sleep(0.0005)
         return sounding
 
-    def send(self, number: signal.Signals) -> None:
-        """Send a signal to each of its processes."""
-        with suppress(ProcessLookupError):
-            os.killpg(self.process.pid, number)
-
     def leftovers(self) -> list[str]:
         """What is left over, given some seconds to disappear."""
         deadline_s = time.monotonic() + LEAVE_S
@@ -246,64 +242,74 @@ class Performance:
                 time.sleep(rng.uniform(0.02, 0.3))
 
 
-# What is done. Each gets the performance, and returns the exit codes it is to have.
+# What is done. Each gets the performance, and returns when, and the exit code that it is to have.
 
 
-def _signal_command(number: signal.Signals, show: Performance) -> set[int]:
+def _signal_command(number: signal.Signals, show: Performance) -> tuple[float, int]:
+    begun_s = time.monotonic()
     os.kill(show.process.pid, number)
-    return {128 + number}
+    return begun_s, 128 + number
 
 
-def _signal_all(number: signal.Signals, show: Performance) -> set[int]:
-    show.send(number)
-    # Python doesn't heed SIGQUIT and SIGHUP: the command is ended by them.
-    return {128 + number} if number in (signal.SIGINT, signal.SIGTERM) else {-number}
+def _signal_all(number: signal.Signals, show: Performance) -> tuple[float, int]:
+    begun_s = time.monotonic()
+    os.killpg(show.process.pid, number)
+    return begun_s, -number if number == signal.SIGQUIT else 128 + number
 
 
-def _kill(names: tuple[str, ...], show: Performance) -> set[int]:
+def _kill(names: tuple[str, ...], show: Performance) -> tuple[float, int]:
     pids = {**show.look(), "command": show.process.pid}
+    begun_s = time.monotonic()
     for name in names:
         os.kill(pids[name], signal.SIGKILL)
-    return {-signal.SIGKILL} if "command" in names else {1}
+    return begun_s, -signal.SIGKILL if "command" in names else 1
 
 
-def _await_exception(show: Performance) -> set[int]:
-    show.process.wait(60)
-    return {1}
+def _await_exception(show: Performance) -> tuple[float, int]:
+    while show.process.poll() is None and "thrown inside" not in show.stderr():
+        time.sleep(0.005)
+    return time.monotonic(), 1
 
 
-def _vanish(show: Performance) -> set[int]:
+def _survive_exception(show: Performance) -> tuple[float, int]:
+    _await_exception(show)
+    return _go_on(show)
+
+
+def _vanish(show: Performance) -> tuple[float, int]:
     show.observer.hang_up()
     time.sleep(PAUSE_S)
-    if show.process.poll() is not None:
-        raise RuntimeError("The performance ended with its port.")
     return _signal_command(signal.SIGINT, show)
 
 
-def _fill_disk(show: Performance) -> set[int]:
+def _fill_disk(show: Performance) -> tuple[float, int]:
     for pid in show.look().values():
         written = max(f.stat().st_size for f in show.session.iterdir())
         resource.prlimit(pid, resource.RLIMIT_FSIZE, (written + 100, written + 100))
-    time.sleep(2 * PAUSE_S)
-    if "recording ends" not in show.stderr():
-        raise RuntimeError("Nothing was said of the disk.")
-    return _signal_command(signal.SIGINT, show)
+    while "recording ends" not in show.stderr() and show.process.poll() is None:
+        time.sleep(0.05)
+    return _go_on(show)
 
 
-def _pause(name: str, show: Performance) -> set[int]:
+def _pause(name: str, show: Performance) -> tuple[float, int]:
     pid = {**show.look(), "command": show.process.pid}[name]
     os.kill(pid, signal.SIGSTOP)
-    time.sleep(PAUSE_S)
+    time.sleep(2 * PAUSE_S)
     sounding = show.observer.sounding
     os.kill(pid, signal.SIGCONT)
     if sounding and name == "sampler":
         raise RuntimeError(f"{sounding} notes sounded while the sampler was stopped.")
+    return _go_on(show)
+
+
+def _go_on(show: Performance) -> tuple[float, int]:
+    """Let it play on for a second, and until something sounds; then interrupt it."""
     time.sleep(PAUSE_S)
     show.await_sound()
     return _signal_command(signal.SIGINT, show)
 
 
-Deed = Callable[[Performance], set[int]]
+Deed = Callable[[Performance], tuple[float, int]]
 DEEDS: dict[str, Deed] = {
     "interrupt": partial(_signal_command, signal.SIGINT),
     "terminate": partial(_signal_command, signal.SIGTERM),
@@ -317,7 +323,7 @@ DEEDS: dict[str, Deed] = {
     "kill sender": partial(_kill, ("sender",)),
     "sampler raises": _await_exception,
     "sender raises": _await_exception,
-    "port raises": _await_exception,
+    "port raises": _survive_exception,
     "port vanishes": _vanish,
     "full disk": _fill_disk,
     "pause sampler": partial(_pause, "sampler"),
@@ -353,17 +359,14 @@ def try_out(kind: str, seed: int) -> Outcome:
 
 def _judge(show: Performance, deed: Deed, outcome: Outcome, *, is_starting: bool) -> None:
     faults = outcome.faults
-    if outcome.kind.startswith(("pause", "port vanishes", "full disk")):
-        wanted, begun_s = deed(show), time.monotonic()
-    else:
-        begun_s = time.monotonic()
-        wanted = deed(show)
+    begun_s, wanted = deed(show)
     outcome.exit_code = show.process.wait(LEAVE_S)
     outcome.exit_ms = 1000 * (time.monotonic() - begun_s)
     faults += show.leftovers()
     if show.observer.heard_s >= begun_s:
         outcome.last_message_ms = 1000 * (show.observer.heard_s - begun_s)
-    if outcome.exit_code not in (wanted | {-signal.SIGINT, 130} if is_starting else wanted):
+    # Before Python has set up its handler, it is simply ended.
+    if outcome.exit_code not in ({wanted, -signal.SIGINT} if is_starting else {wanted}):
         faults.append(f"exit code {outcome.exit_code} instead of {wanted}")
     time.sleep(0.05)
     if sounding := show.observer.sounding:
@@ -375,32 +378,29 @@ def _judge(show: Performance, deed: Deed, outcome: Outcome, *, is_starting: bool
         faults += _session_faults(show.session, outcome)
 
 
-_models_lock = threading.Lock()
-_models: list[Any] = []
+@cache
+def _models() -> Any:
+    from rnnmusic.live.models import Models
+
+    return Models()
 
 
 def _session_faults(folder: Path, outcome: Outcome) -> list[str]:
     """What is wrong with a recording: it must be readable, and the same when it is replayed."""
     from rnnmusic.errors import RnnMusicError
     from rnnmusic.live.director import Director
-    from rnnmusic.live.models import Models
     from rnnmusic.live.session.reading import read
     from rnnmusic.live.session.replay import replay, verify
     from rnnmusic.live.settings import DirectorSettings
 
-    with _models_lock:
-        if not _models:
-            _models.append(Models())
-        try:
-            session = read(folder)
-            replayed = replay(
-                session,
-                lambda fields: Director(
-                    DirectorSettings.from_dict(fields["director"]), _models[0].load
-                ),
-            )
-        except RnnMusicError as error:
-            return [f"the session can't be read: {error}"]
+    def direct(fields: dict[str, Any]) -> Director:
+        return Director(DirectorSettings.from_dict(fields["director"]), _models().load)
+
+    try:
+        session = read(folder)
+        replayed = replay(session, direct)
+    except RnnMusicError as error:
+        return [f"the session can't be read: {error}"]
     compared = verify(session, replayed)
     outcome.replayed = compared.same
     return [] if compared.difference is None else [compared.difference]
@@ -425,11 +425,11 @@ def perform(fault: str | None, after: int) -> None:
     from rnnmusic.live import engine
 
     if fault == "sampler raises":
-        engine.run_sampler = partial(_run_raising_sampler, after // 4)
+        vars(engine)["run_sampler"] = partial(_run_raising_sampler, after // 4)
     elif fault == "sender raises":
-        engine.run_sender = partial(_run_raising_sender, after, is_port=False)
+        vars(engine)["run_sender"] = partial(_run_raising_sender, after, is_port=False)
     elif fault == "port raises":
-        engine.run_sender = partial(_run_raising_sender, after, is_port=True)
+        vars(engine)["run_sender"] = partial(_run_raising_sender, after, is_port=True)
     main()
 
 
@@ -451,10 +451,12 @@ def _run_raising_sender(after: int, *arguments: Any, is_port: bool) -> None:
 
 
 def _raise_once(owner: type, name: str, after: int) -> None:
+    """Let a method raise when it has been called so often while something sounded."""
     method, calls = getattr(owner, name), iter(range(after))
 
     def raising(*arguments: Any) -> Any:
-        if next(calls, None) is None and not getattr(owner, "_has_raised", False):
+        is_sounding = bool(getattr(arguments[0], "sounding", True))
+        if is_sounding and next(calls, None) is None and not getattr(owner, "_has_raised", False):
             owner._has_raised = True  # type: ignore[attr-defined]
             raise ArithmeticError("thrown inside")
         return method(*arguments)
@@ -511,20 +513,18 @@ def _folder() -> Iterator[Path]:
 
 def run(kinds: list[str], kills: int, parallel: int, seed: int) -> list[Outcome]:
     """So many deeds, the kinds in turn."""
-    trials = [(kinds[i % len(kinds)], seed + i) for i in range(kills)]
-    done: Counter[str] = Counter()
-
-    def trial(which: tuple[str, int]) -> Outcome:
-        outcome = try_out(*which)
-        done[outcome.kind] += 1
-        for fault in outcome.faults:
-            print(f"{which}: {fault}\n{outcome.stderr}", file=sys.stderr)
-        if done.total() % 10 == 0:
-            print(f"{done.total()} of {kills}", file=sys.stderr)
-        return outcome
-
-    with ThreadPoolExecutor(parallel) as pool:
-        return list(pool.map(trial, trials))
+    outcomes = []
+    with ProcessPoolExecutor(parallel, mp_context=multiprocessing.get_context("spawn")) as pool:
+        trials = [pool.submit(try_out, kinds[i % len(kinds)], seed + i) for i in range(kills)]
+        for trial in as_completed(trials):
+            outcome = trial.result()
+            outcomes.append(outcome)
+            if outcome.faults:
+                print(f"{outcome.kind}, seed {outcome.seed}: {outcome.faults}", file=sys.stderr)
+                print(outcome.stderr, file=sys.stderr)
+            if len(outcomes) % 10 == 0:
+                print(f"{len(outcomes)} of {kills}", file=sys.stderr)
+    return outcomes
 
 
 def summary(outcomes: list[Outcome]) -> list[dict[str, Any]]:

@@ -93,7 +93,7 @@ def live(
         checkpoint=checkpoint,
         seed=seed,
         steering=live_settings.steering_of(controls),
-        mode=mode or opening.mode or MODES[0],
+        mode=live_settings.checked_mode(mode or opening.mode or MODES[0], bool(inputs or sync_in)),
         bars=bars,
         quarters_per_bar=past.quarters_per_bar,
         channel=channel,
@@ -106,6 +106,7 @@ def live(
         uneven=UNEVEN_PER_MS * humanise,
         bindings={**DEFAULT_BINDINGS, **opening.bindings},
     )
+    live_settings.check_outputs(outputs, director)
     settings = EngineSettings(
         director=director,
         outputs=tuple(outputs),

@@ -20,7 +20,7 @@ KEYS = {
     "+ -": "tempo",
     "t": "tap the tempo",
     "space": "freeze, and go on",
-    "r": "go back a bar and play it again",
+    "r": "go back a bar and play on from there",
     "l": "loop the last bar, or leave the loop",
     "b": "branch: another continuation",
     "1 2": "keep the first or the second",
@@ -28,7 +28,7 @@ KEYS = {
     "x": "morph between two stored states",
     "m": "next mode",
     "p": "load a preset",
-    "c": "learn: the next MIDI controller turns this control",
+    "c": "learn: the next MIDI controller turns this control; c again leaves it",
     ":": "any order, such as `rewind 4` or `swap model`",
     "?": "these lines",
     "q": "stop and close every note",
@@ -113,10 +113,10 @@ class Desk:
             "x": lambda: ask("morph (from to share)", lambda t: do(parse_line(f"morph {t}"))),
             "m": self._next_mode,
             "p": lambda: ask("preset", lambda name: order("preset", name)),
-            "c": lambda: order("learn", self.chosen),
+            "c": self._learn,
             ":": lambda: ask("order", lambda line: do(parse_line(line))),
             "?": self._toggle_help,
-            "escape": self._close_help,
+            "escape": self._leave,
             "q": self._quit,
         }
 
@@ -178,8 +178,16 @@ class Desk:
     def _toggle_help(self) -> None:
         self.shows_help = not self.shows_help
 
-    def _close_help(self) -> None:
+    def _learn(self) -> None:
+        if self.learning is None:
+            self._order("learn", self.chosen)
+        else:
+            self._order("learn", "none")
+
+    def _leave(self) -> None:
         self.shows_help = False
+        if self.learning is not None:
+            self._order("learn", "none")
 
     def _quit(self) -> None:
         self.has_quit = True

@@ -46,9 +46,10 @@ def play(settings: EngineSettings, *, view: bool | None, osc_port: int | None, j
     from rnnmusic.live.engine import Engine
     from rnnmusic.live.signals import exit_at_once, stop_on_signals
 
-    if view and not err.is_terminal:
+    can_draw = err.is_terminal and not err.is_dumb_terminal
+    if view and not can_draw:
         raise UsageError("--view was given, but there is no terminal to show it on; leave it out.")
-    with_view = err.is_terminal and view is not False
+    with_view = can_draw and view is not False
     stage = _stage(settings)
     # While it starts, a signal is an exception, and the engine takes itself down again.
     with Engine(settings) as engine, stop_on_signals() as stop, ExitStack() as stack:

@@ -35,8 +35,8 @@ class View:
 
     def lines(self, width: int, height: int) -> list[list[Segment]]:
         """Exactly `height` lines of `width` columns. Where they are too few, the roll goes first,
-        then what is above the last line."""
-        below = self._help(width) if self.desk.shows_help else self._middle(width)
+        then the controls that are far from the chosen one, then what is above the last line."""
+        below = self._help(width) if self.desk.shows_help else self._middle(width, height - 2)
         drawn = [self._head(width), *self._music(width, height - len(below) - 2), *below]
         drawn = [*drawn[: height - 1], self._foot()]
         empty: list[Line] = [[] for _ in range(height - len(drawn))]
@@ -74,18 +74,27 @@ class View:
         margin = (" " * max(1, (width - len(self._window)) // 2), "")
         return [[margin, *row] for row in (*rows, *keyboard(sounding, self._window))]
 
-    def _middle(self, width: int) -> list[Line]:
-        return [*self._controls(width), self._state(), *self._notices(width)]
+    def _middle(self, width: int, height: int) -> list[Line]:
+        controls, chosen = self._controls(width)
+        notices = self._notices(width)
+        if len(controls) + 1 + NOTICES > height:
+            notices = [line for line in notices if line]
+            count = min(max(1, height - 1 - len(notices)), len(controls))
+            first = min(max(0, chosen - count // 2), len(controls) - count)
+            controls = controls[first : first + count]
+        return [*controls, self._state(), *notices]
 
-    def _controls(self, width: int) -> list[Line]:
+    def _controls(self, width: int) -> tuple[list[Line], int]:
+        """The lines of all controls, and which of them has the chosen one."""
         columns = 3 if width >= 120 else 2 if width >= 72 else 1
         controls = list(self.desk.controls.values())
         rows = -(-len(controls) // columns)
-        return [
+        lines = [
             list(chain(*(self._control(controls[i], width // columns)
                          for i in range(row, len(controls), rows))))
             for row in range(rows)
         ]  # fmt: skip
+        return lines, list(self.desk.controls).index(self.desk.chosen) % rows
 
     def _control(self, control: Control, width: int) -> Line:
         value, is_chosen = self.desk.values[control.name], control.name == self.desk.chosen

@@ -25,6 +25,7 @@ from rnnmusic.live.performer import Performer
 from rnnmusic.live.plan import Plan, Planned
 from rnnmusic.live.presets import BUILT_IN
 from rnnmusic.live.priming import as_score
+from rnnmusic.live.sampled_ahead import FREEZE, LOOP
 from rnnmusic.live.settings import DirectorSettings
 from rnnmusic.live.stage import Stage
 from rnnmusic.live.voices import Voice
@@ -72,8 +73,9 @@ class Director:
         self._conducting = Conducting(self._stage, settings.quarters_per_bar, load)
         for voice in self._voices.all:
             self._choose_program(voice, settings.start_quarters)
+        delay_s = settings.hands().mean_delay_s  # as all notes have it
         for planned, rank in clicks(settings.count_in_bars, settings.quarters_per_bar):
-            self._stage.outgoing.say(planned, rank)
+            self._stage.outgoing.say(planned._replace(delay_s=delay_s), rank)
 
     @property
     def end_quarters(self) -> float:
@@ -81,9 +83,12 @@ class Director:
         return self._stage.end_quarters
 
     def describe(self) -> dict[str, Any]:
-        """How things stand, for a view: the mode, the controls, what is being learned."""
+        """How things stand, for a view: mode, controls, what is being learned, what was ordered."""
+        activity = self._stage.performer.activity
         return {
             "mode": self._stage.mode.name,
+            "is_frozen": activity == FREEZE,
+            "is_looping": activity == LOOP,
             "controls": self._values(),
             "learning": self._controls.learning,
         }

@@ -18,9 +18,9 @@ OnChange = Callable[[bool, str], None]
 class Outlet:
     """Sends to one port what its ledger admits; a port that fails is left alone until it is back.
 
-    Whatever a port raises, it is that port which is lost, and nothing else. When its `is_alive` is
-    true again, what sounded there is ended, all channels used before are silenced and get their
-    programs back, then it goes on.
+    Whatever a port raises, it is that port which is lost, and nothing else. What sounded there is
+    dropped if it has gone away, and ended later if it only refused. As soon as its `is_alive` is
+    true, all channels used before are silenced and get their programs back, then it goes on.
     """
 
     def __init__(self, port: OutputPort, on_sent: OnSent, on_change: OnChange) -> None:
@@ -84,7 +84,7 @@ class Outlet:
         self.lead_s = self.port.lead_s
         self._latest_due_s = now_s
         unended, self._unended = self._unended, []
-        if self._send([*unended, *self._ledger.close(), *self._programs.values()], now_s):
+        if self._send([*unended, *self._ledger.silence(), *self._programs.values()], now_s):
             self._say(f"The MIDI output {self.port.name!r} is back.")
 
     def _send(self, messages: list[bytes], due_s: float) -> bool:
@@ -106,8 +106,10 @@ class Outlet:
 
     def _lose(self, sentence: str, unsent: Sequence[bytes] = ()) -> None:
         self._is_lost = True
-        ends = [m for m in unsent if is_note_off(m) or m[0] & 0xF0 == CONTROL_CHANGE]
-        self._unended = [*ends, *self._ledger.release()]
+        releases = self._ledger.release()
+        if self.port.is_alive:  # it only refused: what sounded there sounds still
+            ends = [m for m in unsent if is_note_off(m) or m[0] & 0xF0 == CONTROL_CHANGE]
+            self._unended = [*ends, *releases]
         self._say(sentence)
 
     def _say(self, sentence: str) -> None:

@@ -20,7 +20,7 @@ from rnnmusic.live.flow import Flow, Scene
 from rnnmusic.live.flows import flow_of, reencoded
 from rnnmusic.live.looping import looping
 from rnnmusic.live.past import PLAYING, Fork, Frozen, Place, Resting
-from rnnmusic.live.sampled_ahead import Messages, SampledAhead
+from rnnmusic.live.sampled_ahead import FREEZE, LOOP, PLAY, REST, Messages, SampledAhead
 from rnnmusic.sampling.dice import Dice
 from rnnmusic.sampling.steering import Steering
 from rnnmusic.sampling.stepper import State, Stepper
@@ -29,7 +29,7 @@ from rnnmusic.sampling.stepper import State, Stepper
 SWAP_BARS = 4
 
 #: Orders that `resume` puts an end to.
-IDLE = "idle"
+IDLE = (REST, LOOP, FREEZE)
 
 #: The part of a bar by which rounding may put a bar line off.
 ROUNDING = 1e-9
@@ -95,15 +95,15 @@ class Performer(SampledAhead):
     def rest(self, from_quarters: float, until_quarters: float) -> None:
         """Be silent from one time until another, which may be infinite: our notes end, the model
         hears rests and the others."""
-        self._order(from_quarters, partial(self._rest, until_quarters), IDLE)
+        self._order(from_quarters, partial(self._rest, until_quarters), REST)
 
     def resume(self, from_quarters: float) -> None:
         """Play on: an end to resting, looping and standing still, also where only ordered."""
-        self._order(from_quarters, self._resume)
+        self._order(from_quarters, self._resume, PLAY)
         self._pending = [
             order
             for order in self._pending
-            if order.kind != IDLE or order.at_quarters <= from_quarters
+            if order.kind not in IDLE or order.at_quarters <= from_quarters
         ]
 
     def jump(self, from_quarters: float, to_quarters: float) -> None:
@@ -116,7 +116,7 @@ class Performer(SampledAhead):
                 f"A jump from quarter {from_quarters:g} back to {to_quarters:g} was asked for; "
                 "time only goes on: rewind instead."
             )
-        self._order(from_quarters, partial(self._jump, to_quarters))
+        self._order(from_quarters, partial(self._jump, to_quarters), PLAY)
 
     def rewind(self, bars: int, from_quarters: float, *, again: bool = False) -> None:
         """Go on from the state of so many bars ago: another take, or the same one again.
@@ -125,7 +125,7 @@ class Performer(SampledAhead):
         """
         _check_bars(bars)
         take = None if again else self._new_take()
-        self._order(from_quarters, partial(self._rewind, bars, take))
+        self._order(from_quarters, partial(self._rewind, bars, take), PLAY)
 
     def loop(self, bars: int, from_quarters: float, times: int | None = None) -> None:
         """Repeat our messages of the last bars, so many times or (None) until `resume`.
@@ -135,7 +135,7 @@ class Performer(SampledAhead):
         _check_bars(bars)
         if times is not None and times < 1:
             raise UsageError(f"A loop of {times} times was asked for; give at least 1, or none.")
-        self._order(from_quarters, partial(self._loop, bars, times), IDLE)
+        self._order(from_quarters, partial(self._loop, bars, times), LOOP)
 
     def branch(self, from_quarters: float) -> None:
         """Try an alternative, B, to what would come: A."""
@@ -150,7 +150,7 @@ class Performer(SampledAhead):
 
     def freeze(self, from_quarters: float) -> None:
         """Let what sounds go on sounding, and the network stand still, until `resume`."""
-        self._order(from_quarters, self._freeze, IDLE)
+        self._order(from_quarters, self._freeze, FREEZE)
 
     def store(self, name: str, from_quarters: float) -> None:
         """Keep the network's state at a time under a name."""

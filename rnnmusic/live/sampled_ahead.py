@@ -11,12 +11,15 @@ from rnnmusic.encodings.protocol import NoteMessage
 from rnnmusic.live.flow import Flow, Scene
 from rnnmusic.live.looping import Looping
 from rnnmusic.live.others import Others
-from rnnmusic.live.past import PLAYING, Frozen, Moment, Past, Place
+from rnnmusic.live.past import PLAYING, Frozen, Moment, Past, Place, Resting
 from rnnmusic.live.tape import Tape
 from rnnmusic.sampling.steering import Steering
 
 #: How far back the music can go.
 KEPT_BARS = 64
+
+#: What we can be doing.
+PLAY, REST, LOOP, FREEZE = "play", "rest", "loop", "freeze"
 
 Messages = list[NoteMessage]
 
@@ -26,7 +29,7 @@ _TURN = attrgetter("at_quarters", "number")
 class Order(NamedTuple):
     """Something to do when the music comes to a time; number: the order of giving them.
 
-    kind: what it is about, "idle" for what `resume` ends.
+    kind: what we are doing after it; empty: what we did before.
     """
 
     at_quarters: float
@@ -65,6 +68,13 @@ class SampledAhead:
     def sounding(self) -> tuple[int, ...]:
         """Our pitches that sound at the end of what was sampled, rising."""
         return self._tape.sounding
+
+    @property
+    def activity(self) -> str:
+        """What we are doing once all that was ordered is carried out: PLAY, REST, LOOP, FREEZE."""
+        ordered = next((order.kind for order in reversed(self._pending) if order.kind), None)
+        names = {Resting: REST, Looping: LOOP, Frozen: FREEZE}
+        return ordered or names.get(type(self._place.activity), PLAY)
 
     def take_notices(self) -> tuple[str, ...]:
         """The sentences for the performer since the last call."""

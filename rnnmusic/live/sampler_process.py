@@ -171,10 +171,8 @@ class _Sampler:
         """Handle something that happens now: hold the sender at the boundary meanwhile."""
         began_s = time.monotonic()
         at_quarters = self._window.hold(began_s, max(MARGIN_S, 1.5 * self._answer_s))
-        try:
-            self._handle_plain(make(at_quarters))
-        finally:
-            self._board.lift()
+        # Should this fail, the hold stays: nothing is sent that the recorded event has taken back.
+        self._handle_plain(make(at_quarters))
         self._answer_s += (time.monotonic() - began_s - self._answer_s) / 8
 
     def _handle_plain(self, event: Event, answers: ClockMoved | None = None) -> None:

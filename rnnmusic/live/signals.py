@@ -68,18 +68,6 @@ def leave_signals_to_the_parent() -> None:
         signal.signal(number, signal.SIG_IGN)
 
 
-def leave_terminal_to_parent(*, also_suspend: bool) -> None:
-    """Ignore what a terminal sends to all processes of a command: its main process decides.
-
-    These are SIGINT (Ctrl-C), SIGQUIT (Ctrl-\\), SIGHUP (a window that is closed) and, with
-    `also_suspend`, SIGTSTP (Ctrl-Z): who holds notes must be able to end them then.
-    """
-    names = ["SIGINT", "SIGQUIT", "SIGHUP", *(["SIGTSTP"] if also_suspend else [])]
-    for name in names:
-        if hasattr(signal, name):  # Windows has SIGINT only
-            signal.signal(getattr(signal, name), signal.SIG_IGN)
-
-
 def exit_at_once(code: int) -> NoReturn:
     """End the process with this code now, standard streams flushed, without taking it apart.
 

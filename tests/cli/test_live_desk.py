@@ -39,6 +39,18 @@ def test_a_key_is_an_order(keys: str, did: list[tuple[object, ...]]) -> None:
     assert _pressed(*keys)[1] == did
 
 
+@pytest.mark.parametrize("key", ["c", "escape"])
+def test_learning_can_be_left(key: str) -> None:
+    player = FakePlayer()
+    desk = a_desk(player)
+    desk.take({"kind": "steering", "learning": "density"})
+    desk.press(key)
+    assert player.did == [("learn", "none")]
+    desk.take({"kind": "steering", "learning": None})
+    desk.press("escape")
+    assert player.did == [("learn", "none")]
+
+
 def test_arrows_choose_and_turn() -> None:
     desk, did, said = _pressed("right", "right", "left", "page_up", "0", "up", "left", "down")
     values = [value for _, name, value in did if name == "temperature"]

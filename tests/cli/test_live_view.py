@@ -68,6 +68,20 @@ def test_what_is_learned_is_asked_for() -> None:
     assert "controller that is to turn density." in _drawn(View(a_stage(), desk))[-1]
 
 
+@pytest.mark.parametrize(("width", "height"), [(60, 16), (60, 6), (80, 10), (130, 8)])
+def test_in_a_small_terminal_the_chosen_control_and_what_was_said_stay(
+    width: int, height: int
+) -> None:
+    stage, desk = a_stage(), a_desk()
+    stage.notice("It is said.")
+    for _ in desk.controls:
+        desk.press("down")
+        text = "\n".join(_drawn(View(stage, desk), width, height))
+        assert f"▸ {desk.chosen.replace('_', ' ')}" in text
+        assert "● FLUID Synth" in text
+        assert "It is said." in text
+
+
 def test_a_line_being_typed_is_shown() -> None:
     desk = a_desk()
     for key in (":", *"rewind 2"):

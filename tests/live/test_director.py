@@ -79,6 +79,16 @@ def test_a_count_in_clicks_each_beat_before_the_first_and_accents_bars(model):
     assert min(start for start, _, channel, _ in stream.notes() if channel == 0) >= 0.0
 
 
+def test_clicks_are_as_late_as_the_notes_of_loose_hands_are_on_average(model):
+    stream = solo(model, count_in_bars=1, loose_s=0.01)
+    stream.play(8.0)
+    clicks = {m.delay_s for m in stream.messages if m.time_quarters < 0.0}
+    (delay_s,) = clicks
+    delays_s = [m.delay_s for m in stream.messages if m.time_quarters >= 0.0]
+    assert delay_s == pytest.approx(0.03)
+    assert min(delays_s) < delay_s < max(delays_s)
+
+
 def test_instruments_are_chosen_before_anything_sounds_and_not_for_drums(model):
     stream = solo(
         model, voices=("60-65@2:33", "66@10"), steering=Steering(program=4), count_in_bars=1
@@ -285,6 +295,29 @@ def test_a_loop_repeats_bars_to_the_note(model):
     stream.play(24.0)
     assert strikes(stream, 4.0, 12.0)
     assert later(strikes(stream, 12.0, 20.0), -8.0) == later(strikes(stream, 4.0, 12.0), 0.0)
+
+
+def test_it_tells_what_was_ordered_and_what_has_ended_it(model):
+    stream = solo(model)
+    stream.play(6.0)
+
+    def stands() -> tuple[bool, bool]:
+        described = stream.director.describe()
+        return described["is_frozen"], described["is_looping"]
+
+    for at, order, arguments, expected in (
+        (5.0, "loop", (1,), (False, True)),  # from the bar line on
+        (5.5, "resume", (), (False, False)),
+        (6.0, "loop", (1, 2), (False, True)),
+        (17.0, "store", ("here",), (False, False)),  # it has been repeated twice
+        (18.0, "freeze", (), (True, False)),
+        (19.0, "rewind", (1,), (False, False)),
+        (21.0, "freeze", (), (True, False)),
+        (22.0, "mode", ("respond",), (False, False)),
+    ):
+        stream.play(at + 1.0)
+        stream.handle(Ordered(at, order, arguments))
+        assert stands() == expected, (at, order)
 
 
 def test_frozen_music_stands_still_until_it_is_resumed(model):
