@@ -41,9 +41,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -193,7 +193,7 @@ class Performance:
     def await_music(self) -> None:
         """Wait until notes sound, and play along."""
         deadline_s = time.monotonic() + START_S
-        while not self.observer.sounding:
+        while not self.observer.strikes:
             if self.process.poll() is not None or time.monotonic() > deadline_s:
                 raise RuntimeError(f"It doesn't play: {self.stderr()}")
             time.sleep(0.02)
@@ -378,27 +378,22 @@ def _judge(show: Performance, deed: Deed, outcome: Outcome, *, is_starting: bool
         faults += _session_faults(show.session, outcome)
 
 
-@cache
-def _models() -> Any:
-    from rnnmusic.live.models import Models
-
-    return Models()
-
-
 def _session_faults(folder: Path, outcome: Outcome) -> list[str]:
     """What is wrong with a recording: it must be readable, and the same when it is replayed."""
     from rnnmusic.errors import RnnMusicError
     from rnnmusic.live.director import Director
+    from rnnmusic.live.models import Models
     from rnnmusic.live.session.reading import read
     from rnnmusic.live.session.replay import replay, verify
     from rnnmusic.live.settings import DirectorSettings
 
     def direct(fields: dict[str, Any]) -> Director:
-        return Director(DirectorSettings.from_dict(fields["director"]), _models().load)
+        return Director(DirectorSettings.from_dict(fields["director"]), models.load)
 
     try:
         session = read(folder)
-        replayed = replay(session, direct)
+        with closing(Models()) as models:
+            replayed = replay(session, direct)
     except RnnMusicError as error:
         return [f"the session can't be read: {error}"]
     compared = verify(session, replayed)
@@ -425,7 +420,7 @@ def perform(fault: str | None, after: int) -> None:
     from rnnmusic.live import engine
 
     if fault == "sampler raises":
-        vars(engine)["run_sampler"] = partial(_run_raising_sampler, after // 4)
+        vars(engine)["run_sampler"] = partial(_run_raising_sampler, after)
     elif fault == "sender raises":
         vars(engine)["run_sender"] = partial(_run_raising_sender, after, is_port=False)
     elif fault == "port raises":

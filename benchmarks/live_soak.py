@@ -29,6 +29,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -163,7 +164,8 @@ class Rehearsal:
         self._heard = heard
         self._window = CommitWindow(self._board, plans, lambda: None, sleep=self._make_room)
         self._settings = DirectorSettings(MODEL, seed=seed, mode="duet", loose_s=0.004)
-        self.director = Director(self._settings, Models().load)
+        with closing(Models()) as models:
+            self.director = Director(self._settings, models.load)
         self._ready = 0.0
         self._next_deed_s = 0.0
         self._held_down: list[tuple[float, int]] = []  # (until, pitch)

@@ -28,7 +28,7 @@ KEYS = {
     "x": "morph between two stored states",
     "m": "next mode",
     "p": "load a preset",
-    "c": "learn: the next MIDI controller turns this control; c again leaves it",
+    "c": "learn: the next MIDI controller turns this; again: don't",
     ":": "any order, such as `rewind 4` or `swap model`",
     "?": "these lines",
     "q": "stop and close every note",

@@ -123,10 +123,10 @@ class View:
         return line
 
     def _notices(self, width: int) -> list[Line]:
-        """The newest sentences, as many as there are lines for, whole ones."""
+        """The newest sentences, whole; of one that is too long, its beginning."""
         lines: list[Line] = []
         for where, text in reversed(self.stage.notices):
-            wrapped = textwrap.wrap(text, max(20, width - 9))
+            wrapped = textwrap.wrap(text, max(20, width - 9), max_lines=NOTICES, placeholder=" ...")
             if len(lines) + len(wrapped) > NOTICES:
                 break
             margins = [f" {where:>6} ", *([" " * 8] * (len(wrapped) - 1))]

@@ -27,6 +27,7 @@ class Member:
 
     run(config, handle, peer, line): what it does. peer: its end of the socket to the other child.
     is_gone: its line has ended, or `see_off` has ended it. is_ready: as the engine was told.
+    was_forced: it didn't leave by itself.
     """
 
     def __init__(
@@ -38,7 +39,7 @@ class Member:
         peer: socket.socket,
     ) -> None:
         context = multiprocessing.get_context("spawn")
-        self.name, self.is_gone, self.is_ready = name, False, False
+        self.name, self.is_gone, self.is_ready, self.was_forced = name, False, False, False
         self.line, theirs = context.Pipe(duplex=True)
         self.process = context.Process(
             target=run, args=(config, handle, peer, theirs), name=f"rnnmusic {name}", daemon=True
@@ -74,6 +75,7 @@ class Member:
             words += self.receive()
         self.process.join(_BURIAL_S)
         if self.process.is_alive():
+            self.was_forced = True
             self.process.kill()
             self.process.join()
         words += self.receive()

@@ -204,11 +204,13 @@ class Director:
             raise UsageError("A tap counts when it is played on a pad, or given to the engine.")
 
     def _change_mode(self, name: str, at: float) -> None:
-        ends = self._stage.mode.leave(at)
+        mode, ends = self._mode(name), self._stage.mode.leave(at)
         self._reply(ends)
+        if not mode.hears:  # that keys come up, either: the model would hear them held for ever
+            ends = [*ends, *(NoteMessage(at, pitch, 0) for pitch in self._keys.held)]
         if ends:
             self._stage.amend(ends, at)
-        self._stage.change_mode(self._mode(name), at)
+        self._stage.change_mode(mode, at)
 
     def _load_preset(self, name: str, at: float) -> None:
         if name not in BUILT_IN:  # a file may be another one when the performance is replayed

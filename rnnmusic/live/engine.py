@@ -279,7 +279,9 @@ class Engine:
 
     def _look_after_outputs(self) -> None:
         """Do what a sender that was killed couldn't: end what it has left sounding."""
-        sender = self._crew.get("sender")
+        sampler, sender = self._crew.get("sampler"), self._crew.get("sender")
+        if sampler is not None and sampler.killer and not sampler.was_forced:
+            self._reason = f"The sampler was ended by {sampler.killer}; every note was closed."
         if sender is None or not sender.is_ready or (killer := sender.killer) is None:
             return
         self._reason = f"The sender was ended by {killer}, so its outputs were silenced after it."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -54,7 +55,8 @@ class Models:
             else:
                 self._arrived.append(partial(self._enter, name, *loaded))
                 self._arrived.append(then)
-            self._rope.send(b"!")
+            with suppress(OSError):  # closed meanwhile
+                self._rope.send(b"!")
 
         if name in self._steppers:
             then()

@@ -70,7 +70,7 @@ def test_options_are_the_settings(rnnmusic: Run, fake: type[FakeEngine], tmp_pat
         *("--mode", "respond", "--silence", 2, "--answer-bars", 4, "--bars", 8, "--seed", 5),
         *("--set", "density=0.3", "--set", "chord=Am7", "--key", "Am", "--temperature", 0.9),
         *("--tempo", 96, "--swing", "2:1", "--metre", "3/4", "--count-in", 1, "--humanise", 10),
-        *("--channel", 3, "--voice", "36-59@2:33", "--listen-to", 4, "--sync", "midi"),
+        *("--channel", 3, "--voice", "36-59@2:33/2", "--listen-to", 4, "--sync", "midi"),
         *("--sync-in", "clock", "--clock-out", "memory", "--record", tmp_path / "take"),
     )
     assert ran.code == 0, ran.err
@@ -87,7 +87,26 @@ def test_options_are_the_settings(rnnmusic: Run, fake: type[FakeEngine], tmp_pat
     assert (steering.key, steering.chord) == ("A minor", "Am7")
     assert (director.quarters_per_bar, director.count_in_bars) == (3.0, 1)
     assert director.loose_s == pytest.approx(0.01)
-    assert (director.channel, director.voices, director.listen_to) == (3, ("36-59@2:33",), (4,))
+    assert (director.channel, director.voices, director.listen_to) == (3, ("36-59@2:33/2",), (4,))
+
+
+@pytest.mark.parametrize("mode", ["respond", "harmonise"])
+def test_a_mode_that_waits_for_others_needs_an_input(
+    rnnmusic: Run, fake: type[FakeEngine], mode: str
+) -> None:
+    ran = rnnmusic("live", "bach-gru", "-o", "memory", "--mode", mode)
+    assert (ran.code, "--in" in ran.err) == (2, True)
+    assert rnnmusic("live", "bach-gru", "-o", "memory", "--mode", mode, "-i", "keys").code == 0
+
+
+def test_an_output_without_a_note_is_refused(rnnmusic: Run, fake: type[FakeEngine]) -> None:
+    command = ("live", "bach-gru", "-o", "memory", "-o", "take.mid")
+    ran = rnnmusic(*command)
+    assert ran.code == 2
+    assert "No note would go to take.mid" in ran.err
+    assert rnnmusic(*command, "--voice", "lowest@1/2").code == 0
+    ran = rnnmusic(*command, "--voice", "all@1/2")
+    assert "No note would go to memory" in ran.err
 
 
 def test_options_go_before_the_preset(

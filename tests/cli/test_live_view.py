@@ -62,6 +62,18 @@ def test_long_notices_are_whole_and_the_newest_win() -> None:
     assert text.count("to its end.") == 2
 
 
+@pytest.mark.parametrize("width", [40, 60, 80])
+def test_of_a_notice_that_is_too_long_the_beginning_is_shown(width: int) -> None:
+    stage = a_stage()
+    desk = a_desk(says=(said := list[str]()))
+    for key in (":", *"rewnd", "enter"):
+        desk.press(key)
+    stage.notice(said[0])
+    text = "\n".join(_drawn(View(stage, desk), width))
+    assert "There is neither" in text
+    assert "..." in text
+
+
 def test_what_is_learned_is_asked_for() -> None:
     desk = a_desk()
     desk.take({"kind": "steering", "learning": "density"})

@@ -6,6 +6,7 @@ import importlib.util
 import sys
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -66,14 +67,19 @@ def test_the_observer_would_notice() -> None:
 def test_playing_for_minutes_nothing_grows_and_nothing_drifts() -> None:
     soak = benchmark("live_soak")
     result = soak.rehearse(score_minutes=12.0, seed=1)
-    first, last = result["rows"][1], result["rows"][-1]
+    early, late = result["rows"][:5], result["rows"][5:]
+    last = late[-1]
     assert last["quarters"] == 1440
-    assert last["objects"] < 1.02 * first["objects"]
-    assert last["contained"] < 1.5 * first["contained"]
-    assert last["rss_mb"] < first["rss_mb"] + 8
-    assert last["descriptors"] == first["descriptors"]
+    assert most(late, "objects") < 1.02 * most(early, "objects")
+    assert most(late, "contained") < 1.2 * most(early, "contained")
+    assert most(late, "rss_mb") < most(early, "rss_mb") + 5
+    assert most(late, "descriptors") == most(early, "descriptors")
     assert all(row["agenda"] < 100 for row in result["rows"])
     assert all(abs(row["drift_us"]) < 1 for row in result["rows"])
     assert last["notes"] > 1000
     assert last["struck_twice"] == last["dropped"] == last["stalls"] == 0
     assert result["left_sounding"] == 0
+
+
+def most(rows: list[dict[str, Any]], name: str) -> float:
+    return max(row[name] for row in rows)

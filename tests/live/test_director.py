@@ -467,6 +467,22 @@ def test_leaving_a_mode_ends_what_it_left_sounding():
     assert strikes(stream, since=5.0)
 
 
+def test_keys_held_when_it_stops_listening_are_over_for_the_model():
+    def play_on(*releases):
+        stream = Stream(DirectorSettings("bach-gru", seed=1, mode="duet"))
+        stream.play(5.0)
+        for pitch in (61, 66):
+            stream.handle(Heard(4.3, 4.29, (0x90, pitch, 90)))
+        stream.play(6.0)
+        for pitch in releases:
+            stream.handle(Heard(5.0, 5.0, (0x80, pitch, 0)))
+        stream.handle(Ordered(5.0, "mode", ("solo",)))
+        stream.play(20.0)
+        return strikes(stream, since=5.0)
+
+    assert play_on() == play_on(61, 66)
+
+
 def test_the_music_goes_on_from_a_prime(model):
     def begin(*prime):
         stream = solo(model, prime=prime)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -164,3 +166,76 @@ def test_an_engine_that_was_not_started_has_nothing_to_say() -> None:
     assert not engine.is_running
     assert engine.poll(0.0) == []
     assert engine.stop().notes == 0
+
+
+@pytest.mark.parametrize(
+    ("checkpoint", "does", "sentence"),
+    [
+        ("bach-gru", "engine.start()", ""),  # which nobody stops
+        ("no-such-model", "engine.start()", "InputError"),
+        ("bach-gru", "engine.start(); engine.stop(); engine.stop()", ""),
+    ],
+)
+def test_a_program_that_ends_untidily_leaves_no_warnings(
+    checkpoint: str, does: str, sentence: str
+) -> None:
+    program = (
+        "from rnnmusic.live.engine import Engine, EngineSettings\n"
+        "from rnnmusic.live.settings import DirectorSettings\n"
+        f"settings = EngineSettings(DirectorSettings({checkpoint!r}), ('memory',), priority=None)\n"
+        "engine = Engine(settings)\n"
+        "try:\n"
+        f"    {does}\n"
+        "except Exception as error:\n"
+        "    print(type(error).__name__)\n"
+    )
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert run.stderr == ""
+    assert run.stdout.strip() == sentence
+
+
+def test_two_signals_at_the_start_leave_nothing_behind() -> None:
+    """The second comes while the first is taking everything down."""
+    program = (
+        "import os, signal, threading\n"
+        "from rnnmusic.live import engine, shared\n"
+        "from rnnmusic.live.settings import DirectorSettings\n"
+        "director = DirectorSettings('bach-gru')\n"
+        "settings = engine.EngineSettings(director, ('memory',), priority=None)\n"
+        "def see_off(member, patience_s):\n"
+        "    os.kill(os.getpid(), signal.SIGINT)\n"
+        "engine.Member.see_off = see_off\n"
+        "threading.Timer(1.0, lambda: os.kill(os.getpid(), signal.SIGINT)).start()\n"
+        "try:\n"
+        "    engine.Engine(settings).start()\n"
+        "except KeyboardInterrupt:\n"
+        "    print('interrupted')\n"
+    )
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert run.stderr == ""
+    assert run.stdout == "interrupted\n"
+
+
+def test_what_a_killed_sender_leaves_sounding_is_ended_by_the_parent() -> None:
+    heard: list[bytes] = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def hear() -> None:
+            for _ in range(2):  # the sender, then the parent
+                with server.accept()[0] as player:
+                    while data := player.recv(4096):
+                        heard.append(data)
+
+        ear = threading.Thread(target=hear)
+        ear.start()
+        engine = Engine(settings(f"tcp:127.0.0.1:{server.getsockname()[1]}"))
+        engine.start()
+        listen(engine, lambda message: message["kind"] == "state" and message["sounding"] != [])
+        os.kill(engine.pids["sender"], signal.SIGKILL)
+        listen(engine, lambda _: False)
+        report = engine.stop()
+        ear.join(30)
+    assert "SIGKILL" in report.reason
+    assert "silenced" in report.reason
+    tail = b"".join(heard)
+    assert all(bytes((0x80, pitch, 0)) in tail for pitch in range(128))
