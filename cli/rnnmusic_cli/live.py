@@ -8,8 +8,10 @@ from rnnmusic_cli import live_options as options
 from rnnmusic_cli import live_settings
 from rnnmusic_cli.live_play import play
 
-#: Hands that stray by 10 ms stray by 5 in velocity.
-UNEVEN_PER_MS = 0.5
+#: Hands that stray over 20 ms stray by 4 in velocity.
+UNEVEN_PER_MS = 0.2
+#: The range of delays is six of their deviations.
+SPREAD = 6
 #: What `--replay` goes with; the rest is in the session.
 _WITH_REPLAY = {"replay", "outputs", "json", "view"}
 
@@ -102,11 +104,10 @@ def live(
         prime=past.notes,
         listen_to=tuple(listen_to or ()),
         phrases=PhraseSettings(silence, phrase_bars, answer_bars),
-        loose_s=humanise / 1000,
+        loose_s=humanise / 1000 / SPREAD,
         uneven=UNEVEN_PER_MS * humanise,
         bindings={**DEFAULT_BINDINGS, **opening.bindings},
     )
-    live_settings.check_outputs(outputs, director)
     settings = EngineSettings(
         director=director,
         outputs=tuple(outputs),

@@ -182,7 +182,7 @@ Humanise = Annotated[
         max=50,
         metavar="MS",
         rich_help_panel=_TIME,
-        help="Stray from the beat by about so many milliseconds.",
+        help="Let notes come up to so many milliseconds late, and unevenly loud.",
     ),
 ]
 Sync = Annotated[

@@ -13,7 +13,6 @@ from rnnmusic.sampling.controls import CONTROLS, Value, control_named
 if TYPE_CHECKING:
     from rnnmusic.live.presets import Preset
     from rnnmusic.live.priming import Excerpt
-    from rnnmusic.live.settings import DirectorSettings
     from rnnmusic.sampling.steering import Steering
 
 #: Who may set the tempo.
@@ -69,16 +68,6 @@ def checked_mode(mode: str, has_input: bool) -> str:
     if mode in ("respond", "harmonise") and not has_input:
         raise UsageError(f"The mode {mode} plays to what it hears; give an input with --in.")
     return mode
-
-
-def check_outputs(outputs: Sequence[str], director: DirectorSettings) -> None:
-    """UsageError for an output that no voice plays to: it would stay silent."""
-    played = {voice.port for voice in director.routing().all}
-    for port, output in enumerate(outputs):
-        if port not in played:
-            raise UsageError(
-                f"No note would go to {output}; say which with --voice, as in 60-127@1/{port + 1}."
-            )
 
 
 def checked_sync(source: str, port: str | None) -> str:

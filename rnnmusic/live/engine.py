@@ -37,7 +37,8 @@ _ERRORS = {error.exit_code: error for error in (UsageError, InputError, DeviceEr
 class EngineSettings:
     """A whole performance; JSON-able with `to_dict`, and written to its session.
 
-    outputs, inputs: port specs as `open_output` and `open_input` take them. sync: whose tempo:
+    outputs, inputs: port specs as `open_output` and `open_input` take them; an output that no
+    voice goes to plays what the first one plays. sync: whose tempo:
     "internal", "midi" (the clock of `sync_input`, else of the first input) or "link". clock_out:
     outputs of ours that get MIDI clock. thru: whether what is played is passed to the first
     output. session: a new folder to record to. priority: of the sender, as SCHED_FIFO has it;
@@ -94,6 +95,7 @@ class Engine:
         self._shared: Shared | None = None
         self._crew: dict[str, Member] = {}
         self._state_asked_s = -math.inf
+        self._early: list[dict[str, Any]] = []  # said before anyone could ask
         self._result: dict[str, Any] = {}
         self._reason = ""
 
@@ -177,7 +179,7 @@ class Engine:
         if now_s - self._state_asked_s >= STATE_EVERY_S:
             self._state_asked_s = now_s
             self._tell("sender", do="status")
-        messages: list[dict[str, Any]] = []
+        messages, self._early = self._early, []
         lines = [member.line for member in self._crew.values() if not member.is_gone]
         for line in wait(lines, timeout_s) if lines else ():
             member = next(m for m in self._crew.values() if m.line is line)
@@ -222,6 +224,7 @@ class Engine:
         settings, director = self._settings, self._settings.director
         outputs = list(dict.fromkeys((*settings.outputs, *settings.clock_out)))
         inputs = list(settings.inputs)
+        played = {voice.port for voice in director.routing().all}
         sync_input = None
         if settings.sync == "midi":
             if settings.sync_input is not None and settings.sync_input not in inputs:
@@ -238,6 +241,7 @@ class Engine:
             sync_input=sync_input,
             is_linked=settings.sync == "link",
             clock_out=tuple(outputs.index(spec) for spec in settings.clock_out),
+            doubles=tuple(n for n in range(1, len(settings.outputs)) if n not in played),
             tempo_bpm=settings.tempo_bpm,
             swing=settings.swing,
             start_quarters=director.start_quarters,
@@ -247,9 +251,10 @@ class Engine:
         )
 
     def _await_ready(self) -> None:
-        waiting = {"sender", "sampler"}
+        waiting, said = {"sender", "sampler"}, []
         while waiting:
-            for message in self.poll(0.1):
+            said += (heard := self.poll(0.1))
+            for message in heard:
                 if message["kind"] == "ready":
                     waiting.discard(message["from"])
                     self._crew[message["from"]].is_ready = True
@@ -258,6 +263,7 @@ class Engine:
             for member in self._crew.values():
                 if member.is_gone and member.name in waiting:
                     raise RnnMusicError(f"The {member.name} ended before it could begin.")
+        self._early = [message for message in said if message["kind"] != "state"]
 
     def _heed(self, member: Member, messages: list[dict[str, Any]]) -> None:
         """Keep what tells how the performance ended."""

@@ -8,8 +8,9 @@ import threading
 from multiprocessing.connection import Connection
 from typing import Any
 
-#: What waits for a parent that doesn't listen; more is lost.
+#: What waits for a parent that doesn't listen; more is lost, but for how it ended.
 _MOST_WAITING = 1000
+_LAST_WORDS = ("result", "error")
 #: How long the last words are given to be heard.
 _CLOSING_S = 0.5
 
@@ -25,7 +26,7 @@ class Line:
 
     def say(self, kind: str, **fields: Any) -> None:
         """Send {"kind": kind, field: value, ...}."""
-        if self._queue.qsize() < _MOST_WAITING:
+        if self._queue.qsize() < _MOST_WAITING or kind in _LAST_WORDS:
             self._queue.put(json.dumps({"kind": kind, **fields}).encode())
 
     def close(self) -> None:

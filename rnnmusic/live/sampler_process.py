@@ -90,6 +90,7 @@ class _Sampler:
         self._models = Models(self._note_model)
         self._ready_quarters = -math.inf
         self._has_ended = False
+        self._described: dict[str, Any] = {}
         self._answer_s = 0.0  # what an answer takes, on a running average
 
     def run(self) -> None:
@@ -181,13 +182,15 @@ class _Sampler:
         plan = self._director.handle(event)
         self._ready_quarters = plan.ready_quarters
         self._window.commit(plan, answers)
-        self._report(event, plan)
+        self._report(plan)
 
-    def _report(self, event: Event, plan: Plan) -> None:
+    def _report(self, plan: Plan) -> None:
         for text in plan.notices:
             self._tell(text)
-        if not isinstance(event, Extend | Heard) or plan.clock:
-            self._line.say("steering", **self._director.describe())
+        described = self._director.describe()
+        if described != self._described:
+            self._described = described
+            self._line.say("steering", **described)
         if math.isinf(plan.ready_quarters) and not self._has_ended:
             self._has_ended = True
             self._window.end(self._director.end_quarters)

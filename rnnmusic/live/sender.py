@@ -50,12 +50,14 @@ class SenderSettings:
     thru: the output that plays what is heard, too; None: none. sync_input: the input whose MIDI
     clock is followed; None: none. clock_out: the outputs that are sent MIDI clock. late_s: a note
     later than this is left out. stall_s: how long nothing may be settled before what sounds is
-    ended. start_s: from the first plan to the first beat, beside the outputs' lead.
+    ended. start_s: from the first plan to the first beat, beside the outputs' lead. doubles:
+    outputs that play what the first one plays; they are neither counted nor recorded.
     """
 
     thru: int | None = None
     sync_input: int | None = None
     clock_out: tuple[int, ...] = ()
+    doubles: tuple[int, ...] = ()
     late_s: float = 0.02
     stall_s: float = 0.25
     start_s: float = 0.05
@@ -102,6 +104,7 @@ class Sender:
         self._frozen_from = math.inf  # what lies from here on waits for an answer to a jump
         self._end = math.inf
         self._has_begun = self._is_stalled = self._is_over = False
+        self._begins_s = math.inf
         self._next_check_s = -math.inf
         self._playing: bytes | None = None  # the planned message that is being sent
         self.tally = Tally()
@@ -128,7 +131,7 @@ class Sender:
         now_s = self._clock.now()
         return {
             "quarters": self._beat.quarters_at(now_s),
-            "is_running": self._beat.is_running and now_s >= self._beat.anchor()[0],
+            "is_running": self._is_playing_at(now_s),
             "tempo_bpm": self._beat.tempo_bpm,
             "swing": self._beat.swing,
             "sounding": self.sounding,
@@ -144,6 +147,9 @@ class Sender:
             match decode(data):
                 case Planned() as planned:
                     self._agenda.add(planned)
+                    if planned.port == 0:
+                        for double in self._settings.doubles:
+                            self._agenda.add(planned._replace(port=double))
                 case Retract(quarters):
                     self._agenda.retract(quarters)
                     self._settle(min(self._ready, quarters))
@@ -190,6 +196,8 @@ class Sender:
         quarters = self._beat.quarters_at(time_s)
         if self._settings.thru is not None:
             self._outlets[self._settings.thru].play(message, time_s)
+        if is_note_on(message) and not self._is_playing_at(time_s):
+            return  # no moment of the music is its own: all such notes would fall on the first beat
         self._tell(HeardMessage(quarters, message, port))
         if self._recorder is not None:
             self._recorder.heard(time_s, message, time_quarters=quarters, port=port)
@@ -207,6 +215,9 @@ class Sender:
         self.tally.publish(self._board)
         if self._recorder is not None:
             self._end_recording(self._recorder)
+
+    def _is_playing_at(self, time_s: float) -> bool:
+        return self._beat.is_running and time_s >= self._begins_s
 
     # Sending.
 
@@ -242,21 +253,23 @@ class Sender:
     def _play(self, entry: Entry) -> None:
         planned, now_s = entry.planned, self._clock.now()
         message, port = planned.message, planned.port
-        outlet, recorder = self._outlets[port], self._recorder
+        outlet, is_double = self._outlets[port], port in self._settings.doubles
+        recorder = None if is_double else self._recorder
         due_s = entry.time_s + outlet.lead_s
         is_beginning = is_note_on(message)
         where: dict[str, Any] = {"time_quarters": planned.time_quarters, "port": port}
         if is_beginning and now_s - due_s > self._settings.late_s:
             outlet.skip(message)
-            self.tally.dropped += 1
+            self.tally.dropped += not is_double
             if recorder is not None:
                 recorder.dropped(now_s, message, due_s=due_s, **where)
             return
-        self.tally.lateness.add(now_s - entry.time_s)
-        self._playing = message
+        self._playing, messages = message, self.tally.messages
         is_sent = outlet.play(message, due_s)
         self._playing = None
-        self.tally.notes += is_beginning and is_sent
+        if self.tally.messages > messages:  # not the end of a note that was left out
+            self.tally.lateness.add(now_s - entry.time_s)
+        self.tally.notes += is_beginning and is_sent and not is_double
         if recorder is not None:
             recorder.sent(now_s, message, due_s=due_s, **where)
 
@@ -266,7 +279,9 @@ class Sender:
 
     def _note_sent(self, port: int, message: bytes, due_s: float) -> None:
         self.tally.messages += 1
-        if self._recorder is not None and message is not self._playing:
+        if port in self._settings.doubles or message is self._playing:
+            return
+        if self._recorder is not None:
             self._recorder.sent(self._clock.now(), message, due_s=due_s, port=port)
 
     def _note_change(self, port: int, is_alive: bool, text: str) -> None:
@@ -280,7 +295,7 @@ class Sender:
         after_sent = math.nextafter(self._board.sent_quarters, math.inf)
         end = self._end if self._is_over else after_sent
         for quarters, message, _, port in self._agenda.take_all():
-            if quarters < end:
+            if quarters < end and port not in self._settings.doubles:
                 recorder.dropped(
                     now_s, message, due_s=now_s, time_quarters=quarters, port=port, why="stopped"
                 )
@@ -292,11 +307,12 @@ class Sender:
         """Let the clock run, when something is settled and no other machine does it."""
         now_s = self._clock.now()
         if self._is_settled and not (self._has_begun or self._time.is_following):
-            self._time.start(now_s + self._settings.start_s + self._lead_s())
-            self._began()
+            begins_s = now_s + self._settings.start_s + self._lead_s()
+            self._time.start(begins_s)
+            self._began(begins_s)
 
-    def _began(self) -> None:
-        self._has_begun = True
+    def _began(self, at_s: float) -> None:
+        self._has_begun, self._begins_s = True, at_s
         first_s = self._beat.due_s(0.0)
         for outlet in self._outlets:
             outlet.port.begin(first_s, self._beat.tempo_bpm)
@@ -323,7 +339,7 @@ class Sender:
             for clock_sender in self._clock_senders:
                 clock_sender.resume()
             if not self._has_begun:
-                self._began()
+                self._began(now_s)
         self._agenda.reschedule()
 
     # Looking after things.

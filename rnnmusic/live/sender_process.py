@@ -59,6 +59,7 @@ class SenderConfig:
     sync_input: int | None = None
     is_linked: bool = False
     clock_out: tuple[int, ...] = ()
+    doubles: tuple[int, ...] = ()
     tempo_bpm: float = 120.0
     swing: float = STRAIGHT
     start_quarters: float = 0.0
@@ -196,7 +197,7 @@ class _Process:
             shared.board,
             shared.plans,
             shared.heard,
-            SenderSettings(config.thru, config.sync_input, config.clock_out),
+            SenderSettings(config.thru, config.sync_input, config.clock_out, config.doubles),
             report,
             notify=partial(_ring, self._sampler),
             recorder=recorder,

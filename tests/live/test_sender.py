@@ -184,6 +184,30 @@ def test_what_is_heard_goes_to_the_sampler_and_through():
     assert stage.ports[0].messages == [ON, OFF, *panic(0)]
 
 
+def test_an_output_can_double_the_first():
+    stage = Stage(SenderSettings(doubles=(2,)), leads_s=(0.0, 0.0, 0.1), tempo_bpm=60)
+    stage.window.commit(Plan(9.0, tuple(note(0.5, 3)) + tuple(note(1, 2, port=1, pitch=72))))
+    stage.play(2.0)
+    at = stage.window.hold(stage.clock.now())
+    stage.window.commit(Plan(9.0, retract_quarters=at))
+    stage.play(0.3)
+    stage.sender.close()
+    first, second, third = (port.notes for port in stage.ports)
+    assert first == third == [ON, OFF]
+    assert second != first
+    assert stage.sender.tally.notes == 2
+    assert {planned.port for _, planned in stage.minutes.sent_} == {0, 1}
+
+
+def test_notes_before_the_music_begins_are_no_part_of_it():
+    stage = Stage(SenderSettings(thru=0), tempo_bpm=60)
+    for message in (ON, OFF, control_change(0, 1, 9)):
+        stage.sender.heard(message, stage.clock.now(), 0)
+    heard = [record.message for record in stage.answers()]
+    assert heard == [OFF, control_change(0, 1, 9)]
+    assert stage.ports[0].messages[0] == ON  # passed on all the same
+
+
 def test_pedals_held_through_are_lifted_when_playing_stops():
     stage = Stage(SenderSettings(thru=0))
     stage.sender.heard(control_change(5, 64, 127), stage.clock.now(), 0)
@@ -193,6 +217,8 @@ def test_pedals_held_through_are_lifted_when_playing_stops():
 
 def test_a_full_ring_to_the_sampler_is_counted_and_loses_no_thru():
     stage = Stage(SenderSettings(thru=0))
+    stage.window.commit(Plan(9.0))
+    stage.play(1.0)
     for i in range(300):
         stage.sender.heard((ON, OFF)[i % 2], stage.clock.now(), 0)
     assert stage.sender.tally.unheard == 300 - 256
