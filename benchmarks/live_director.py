@@ -21,9 +21,9 @@ from typing import Any
 import numpy as np
 
 from rnnmusic import checkpoint
-from rnnmusic.live.director import Director
+from rnnmusic.live.directing.director import Director
+from rnnmusic.live.directing.settings import DirectorSettings
 from rnnmusic.live.events import Event, Extend, Heard, Turned
-from rnnmusic.live.settings import DirectorSettings
 from rnnmusic.sampling.compiled import export
 from rnnmusic.sampling.stepper import Stepper
 

@@ -22,8 +22,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rnnmusic.live.beat import BeatClock
-from rnnmusic.live.follow import ClockFollower
+from rnnmusic.live.timing.beat import BeatClock
+from rnnmusic.live.timing.follow import ClockFollower
 
 Times = NDArray[np.float64]
 Jitter = Callable[[np.random.Generator, Times], Times]

@@ -381,11 +381,11 @@ def _judge(show: Performance, deed: Deed, outcome: Outcome, *, is_starting: bool
 def _session_faults(folder: Path, outcome: Outcome) -> list[str]:
     """What is wrong with a recording: it must be readable, and the same when it is replayed."""
     from rnnmusic.errors import RnnMusicError
-    from rnnmusic.live.director import Director
-    from rnnmusic.live.models import Models
+    from rnnmusic.live.directing.director import Director
+    from rnnmusic.live.directing.models import Models
+    from rnnmusic.live.directing.settings import DirectorSettings
     from rnnmusic.live.session.reading import read
     from rnnmusic.live.session.replay import replay, verify
-    from rnnmusic.live.settings import DirectorSettings
 
     def direct(fields: dict[str, Any]) -> Director:
         return Director(DirectorSettings.from_dict(fields["director"]), models.load)
@@ -429,8 +429,8 @@ def perform(fault: str | None, after: int) -> None:
 
 
 def _run_raising_sampler(after: int, *arguments: Any) -> None:
-    from rnnmusic.live.director import Director
-    from rnnmusic.live.sampler_process import run_sampler
+    from rnnmusic.live.directing.director import Director
+    from rnnmusic.live.directing.sampler_process import run_sampler
 
     _raise_once(Director, "handle", after)
     run_sampler(*arguments)
@@ -438,8 +438,8 @@ def _run_raising_sampler(after: int, *arguments: Any) -> None:
 
 def _run_raising_sender(after: int, *arguments: Any, is_port: bool) -> None:
     from rnnmusic.live.ports.tcp import TcpOutput
-    from rnnmusic.live.sender import Sender
-    from rnnmusic.live.sender_process import run_sender
+    from rnnmusic.live.sending.sender import Sender
+    from rnnmusic.live.sending.sender_process import run_sender
 
     _raise_once(*((TcpOutput, "send", after // 4) if is_port else (Sender, "advance", after)))
     run_sender(*arguments)

@@ -7,8 +7,8 @@ Meanwhile a model of GRU-512 size samples, in numpy. The contestants:
 
 - loop: one thread samples the next step, sleeps until it is due and sends, as most programs do;
 - thread: the same loop sends while another thread of the process samples on and on;
-- sender: `rnnmusic.live.sender_process`, with another process that samples on and on, at ordinary
-  priority and, where the system allows it, with SCHED_FIFO.
+- sender: `rnnmusic.live.sending.sender_process`, with another process that samples on and on,
+  at ordinary priority and, where the system allows it, with SCHED_FIFO.
 
 Each is measured with the machine left alone otherwise, and with one more process that computes
 without end for each processor but one. The contestants take turns; of p50, p99 and max over the
@@ -34,13 +34,13 @@ from typing import Any
 
 import numpy as np
 
-from rnnmusic.live.commit import CommitWindow
+from rnnmusic.live.exchange.commit import CommitWindow
+from rnnmusic.live.exchange.shared import Shared, SharedHandle
 from rnnmusic.live.messages import note_off, note_on
 from rnnmusic.live.plan import Plan, Planned
 from rnnmusic.live.ports import MemoryPort
-from rnnmusic.live.realtime import FIFO, ask_for_fifo
-from rnnmusic.live.sender_process import SenderConfig, run_sender
-from rnnmusic.live.shared import Shared, SharedHandle
+from rnnmusic.live.sending.realtime import FIFO, ask_for_fifo
+from rnnmusic.live.sending.sender_process import SenderConfig, run_sender
 
 TICK_S = 0.005
 TEMPO_BPM = 120.0

@@ -33,19 +33,19 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from rnnmusic.live.beat import BeatClock
-from rnnmusic.live.commit import CommitWindow
-from rnnmusic.live.director import Director
+from rnnmusic.live.directing.director import Director
+from rnnmusic.live.directing.models import Models
+from rnnmusic.live.directing.settings import DirectorSettings
 from rnnmusic.live.events import Event, Extend, Heard, Ordered, Turned
+from rnnmusic.live.exchange.commit import CommitWindow
+from rnnmusic.live.exchange.ring import Ring
+from rnnmusic.live.exchange.shared import RING_RECORDS, Board
+from rnnmusic.live.exchange.wire import HeardMessage, decode
 from rnnmusic.live.messages import TICK, note_off, note_on
-from rnnmusic.live.models import Models
-from rnnmusic.live.orders import MODES
-from rnnmusic.live.ring import Ring
-from rnnmusic.live.sender import Sender, SenderSettings
-from rnnmusic.live.settings import DirectorSettings
-from rnnmusic.live.shared import RING_RECORDS, Board
-from rnnmusic.live.timekeeper import Timekeeper
-from rnnmusic.live.wire import HeardMessage, decode
+from rnnmusic.live.sending.sender import Sender, SenderSettings
+from rnnmusic.live.sending.timekeeper import Timekeeper
+from rnnmusic.live.steering.orders import MODES
+from rnnmusic.live.timing.beat import BeatClock
 
 MODEL = "bach-gru"
 TEMPO_BPM, FAST_BPM = 120.0, 400.0

@@ -15,10 +15,10 @@ from rnnmusic_cli.live_desk import KEYS
 
 from rnnmusic import midi
 from rnnmusic.live import engine, ports
-from rnnmusic.live.control_map import DEFAULT_BINDINGS, ControlMap
-from rnnmusic.live.orders import MODES, Action
-from rnnmusic.live.osc import OscServer
-from rnnmusic.live.presets import BUILT_IN, Preset
+from rnnmusic.live.steering.control_map import DEFAULT_BINDINGS, ControlMap
+from rnnmusic.live.steering.orders import MODES, Action
+from rnnmusic.live.steering.osc import OscServer
+from rnnmusic.live.steering.presets import BUILT_IN, Preset
 from rnnmusic.sampling.controls import CONTROLS
 from tests.cli.conftest import call, tune
 from tests.cli.test_live import FakeEngine

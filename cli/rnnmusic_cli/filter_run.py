@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from rnnmusic.filters.forms import Form
     from rnnmusic.filters.streaming.files import Processor
-    from rnnmusic.live.effect import Effect
+    from rnnmusic.live.effects.effect import Effect
 
 LOOK_EVERY_S = 0.1  # at the filter's file
 
@@ -99,7 +99,7 @@ def _run_file(
 
 def _run_live(path: Path, channels: int, block: int, device: str | None, jack: bool) -> None:
     from rnnmusic.filters.streaming import Stream
-    from rnnmusic.live.effect import Effect
+    from rnnmusic.live.effects.effect import Effect
     from rnnmusic.live.signals import exit_at_once, stop_on_signals
 
     watch = _Watch(path)
@@ -140,7 +140,7 @@ def _driver(
     jack: bool,
 ) -> AbstractContextManager[Effect]:
     from rnnmusic.errors import UsageError
-    from rnnmusic.live import effect_drivers
+    from rnnmusic.live.effects import drivers as effect_drivers
 
     if jack:
         return effect_drivers.jack(make, sample_rate_hz=sample_rate_hz)

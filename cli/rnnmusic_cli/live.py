@@ -79,12 +79,12 @@ def live(
             "No output was given; say --out with a port (`rnnmusic ports` lists them), "
             "virtual:NAME, synth or FILE.mid."
         )
-    from rnnmusic.live.control_map import DEFAULT_BINDINGS
+    from rnnmusic.live.directing.settings import DirectorSettings
     from rnnmusic.live.engine import EngineSettings
-    from rnnmusic.live.feel import parse_swing
     from rnnmusic.live.listening.respond import PhraseSettings
-    from rnnmusic.live.orders import MODES
-    from rnnmusic.live.settings import DirectorSettings
+    from rnnmusic.live.steering.control_map import DEFAULT_BINDINGS
+    from rnnmusic.live.steering.orders import MODES
+    from rnnmusic.live.timing.feel import parse_swing
 
     opening = live_settings.load_preset(preset)
     named = {"temperature": temperature, "top_p": top_p, "key": key, "program": program}

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
-from rnnmusic.live.orders import Action, Call
+from rnnmusic.live.steering.orders import Action, Call
 from rnnmusic.sampling.controls import CONTROLS, Value
 
 #: What the engine says of a control may be as old as this.

@@ -14,8 +14,8 @@ from rnnmusic_cli.console import err, say, say_json, say_table
 
 if TYPE_CHECKING:
     from rnnmusic.live.engine import EngineReport
-    from rnnmusic.live.measure import FrameError, Spread, StepCost
-    from rnnmusic.live.reactions import Reactions
+    from rnnmusic.live.measuring.machine import FrameError, Spread, StepCost
+    from rnnmusic.live.measuring.reactions import Reactions
 
 _SECONDS = 3.0  # of playing, for each of the two kinds of lateness
 
@@ -53,8 +53,8 @@ def bench(
 
     Do it with all that runs on stage, and nothing else.
     """
-    from rnnmusic.live import measure, reactions
-    from rnnmusic.live.realtime import FIFO
+    from rnnmusic.live.measuring import machine, reactions
+    from rnnmusic.live.sending.realtime import FIFO
 
     with err.status("Playing with real-time priority ..."):
         real_time = reactions.lateness(checkpoint, seconds=_SECONDS, priority=60, output=output)
@@ -65,7 +65,7 @@ def bench(
     with err.status("Asking JACK ..."):
         frames = _jack()
     with err.status("Stepping the model ..."):
-        cost = measure.step_cost(_stepper(checkpoint))
+        cost = machine.step_cost(_stepper(checkpoint))
     if json:
         say_json(_as_json(checkpoint, cost, real_time, ordinary, reacted, frames))
         return
@@ -75,7 +75,7 @@ def bench(
 
 
 def _stepper(checkpoint: str) -> Any:
-    from rnnmusic.live.models import Models
+    from rnnmusic.live.directing.models import Models
 
     with closing(Models()) as models:
         return models.load(checkpoint)
@@ -84,7 +84,7 @@ def _stepper(checkpoint: str) -> Any:
 def _jack() -> FrameError | str:
     """Where JACK put our messages, or why it didn't."""
     from rnnmusic.errors import DeviceError
-    from rnnmusic.live.measure import jack_frame_error
+    from rnnmusic.live.measuring.machine import jack_frame_error
 
     try:
         return jack_frame_error()
@@ -99,7 +99,7 @@ def _table(
     reacted: Reactions,
     frames: FrameError | str,
 ) -> Table:
-    from rnnmusic.live.realtime import FIFO
+    from rnnmusic.live.sending.realtime import FIFO
 
     table = Table(box=None, pad_edge=False)
     for heading in ("measured", "p50", "p99", "at most", "", "verdict"):

@@ -12,9 +12,9 @@ from rnnmusic_cli.console import say, say_json, say_table
 
 def controls(json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
     """List the controls and orders of `rnnmusic live`, for keys, --set, MIDI, OSC and presets."""
-    from rnnmusic.live.control_map import DEFAULT_BINDINGS, ControlMap
-    from rnnmusic.live.orders import ORDERS
-    from rnnmusic.live.presets import BUILT_IN
+    from rnnmusic.live.steering.control_map import DEFAULT_BINDINGS, ControlMap
+    from rnnmusic.live.steering.orders import ORDERS
+    from rnnmusic.live.steering.presets import BUILT_IN
     from rnnmusic.sampling.controls import CONTROLS
 
     turned_by = {

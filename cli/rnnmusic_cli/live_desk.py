@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from rnnmusic.errors import RnnMusicError
-from rnnmusic.live.orders import MODES, Turn, parse_action, parse_line
+from rnnmusic.live.steering.orders import MODES, Turn, parse_action, parse_line
 from rnnmusic.sampling.controls import Control, Value
 from rnnmusic_cli.live_actions import Actions
 

@@ -111,7 +111,7 @@ def _run(
 
 @contextmanager
 def _osc(actions: Actions, port: int, stage: Stage) -> Iterator[None]:
-    from rnnmusic.live.osc import OscServer
+    from rnnmusic.live.steering.osc import OscServer
 
     server = OscServer(actions.do, on_notice=stage.notice, port=port)
     try:
@@ -140,7 +140,7 @@ def _opening(settings: EngineSettings, with_view: bool) -> str:
 
 
 def _say_report(report: EngineReport, *, json: bool) -> None:
-    from rnnmusic.live.realtime import FIFO
+    from rnnmusic.live.sending.realtime import FIFO
 
     if json:
         say_json(asdict(report))

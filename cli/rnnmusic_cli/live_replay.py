@@ -19,13 +19,13 @@ def play_again(folder: Path, outputs: Sequence[str], *, json: bool) -> None:
     InputError when the two differ: what is written then is the replay.
     """
     from rnnmusic import checkpoint
-    from rnnmusic.live.director import Director
-    from rnnmusic.live.models import Models
+    from rnnmusic.live.directing.director import Director
+    from rnnmusic.live.directing.models import Models
+    from rnnmusic.live.directing.settings import DirectorSettings
     from rnnmusic.live.session.provenance import changes
     from rnnmusic.live.session.reading import read
     from rnnmusic.live.session.replay import replay, verify, without_dropped
     from rnnmusic.live.session.sound import render, save_midi
-    from rnnmusic.live.settings import DirectorSettings
 
     for output in outputs:
         if not output.lower().endswith((*_MIDI, *_SOUND)):

@@ -11,8 +11,8 @@ from rnnmusic.errors import UsageError
 from rnnmusic.sampling.controls import CONTROLS, Value, control_named
 
 if TYPE_CHECKING:
-    from rnnmusic.live.presets import Preset
-    from rnnmusic.live.priming import Excerpt
+    from rnnmusic.live.directing.priming import Excerpt
+    from rnnmusic.live.steering.presets import Preset
     from rnnmusic.sampling.steering import Steering
 
 #: Who may set the tempo.
@@ -21,7 +21,7 @@ SYNC = ("internal", "midi", "link")
 
 def load_preset(name: str | None) -> Preset:
     """The preset of this name or file; one that says nothing for none."""
-    from rnnmusic.live import presets
+    from rnnmusic.live.steering import presets
 
     return presets.Preset() if name is None else presets.load(name)
 
@@ -82,7 +82,7 @@ def checked_sync(source: str, port: str | None) -> str:
 def prime_notes(path: Path | None, bars: int, metre: str | None) -> Excerpt:
     """The last bars of a MIDI file to go on from, and how long a bar is: as `metre` says, or else
     as that file does, or else four quarters."""
-    from rnnmusic.live import priming
+    from rnnmusic.live.directing import priming
 
     found = priming.Excerpt((), 4.0) if path is None else priming.excerpt(path, bars)
     return found if metre is None else found._replace(quarters_per_bar=quarters_per_bar(metre))

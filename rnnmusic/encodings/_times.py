@@ -6,7 +6,7 @@ from bisect import bisect_right
 
 import numpy as np
 
-from rnnmusic.encodings._grid import Ints
+from rnnmusic.encodings.grid import Ints
 
 VALUES_PER_OCTAVE = 8
 

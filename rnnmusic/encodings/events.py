@@ -17,8 +17,6 @@ from rnnmusic.encodings._checks import (
     checked_steps,
 )
 from rnnmusic.encodings._drawing import SURVEY
-from rnnmusic.encodings._events_live import EventsLiveDecoder, EventsLiveEncoder
-from rnnmusic.encodings._grid import Ints, bar_lines, make_score, select_notes
 from rnnmusic.encodings._placing import (
     DURATION,
     PITCH,
@@ -28,6 +26,8 @@ from rnnmusic.encodings._placing import (
     Vocabulary,
 )
 from rnnmusic.encodings._times import time_values
+from rnnmusic.encodings.events_live import EventsLiveDecoder, EventsLiveEncoder
+from rnnmusic.encodings.grid import Ints, bar_lines, make_score, select_notes
 from rnnmusic.encodings.protocol import Encoded, ScoreEncoding, Steps
 from rnnmusic.score import Score
 

@@ -18,9 +18,9 @@ from rnnmusic.encodings._checks import (
     checked_steps,
 )
 from rnnmusic.encodings._drawing import DRAW, SURVEY
-from rnnmusic.encodings._grid import Ints, bar_lines, make_score, select_notes
-from rnnmusic.encodings._roll_live import VELOCITY, RollLiveDecoder, RollLiveEncoder
+from rnnmusic.encodings.grid import Ints, bar_lines, make_score, select_notes
 from rnnmusic.encodings.protocol import Encoded, ScoreEncoding, Steps
+from rnnmusic.encodings.roll_live import VELOCITY, RollLiveDecoder, RollLiveEncoder
 from rnnmusic.score import Score, Table
 
 QUARTERS_IN_BAR = 16  # clock ids; later quarters of a longer bar share the last

@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
-from rnnmusic.live.shared import SharedHandle
+from rnnmusic.live.exchange.shared import SharedHandle
 
 _GLANCE_S = 0.02
 #: From when a process says no more until the system has buried it.

@@ -12,17 +12,17 @@ from types import TracebackType
 from typing import Any, Self
 
 from rnnmusic.errors import DeviceError, InputError, RnnMusicError, UsageError
-from rnnmusic.live import presets
 from rnnmusic.live.crew import Member, nothing_to_import
-from rnnmusic.live.orders import Call
+from rnnmusic.live.directing.sampler_process import SamplerConfig, run_sampler
+from rnnmusic.live.directing.settings import DirectorSettings
+from rnnmusic.live.exchange.shared import Shared
 from rnnmusic.live.ports import panic
 from rnnmusic.live.ports.opening import JACK, VIRTUAL
-from rnnmusic.live.sampler_process import SamplerConfig, run_sampler
-from rnnmusic.live.sender_process import SenderConfig, run_sender
+from rnnmusic.live.sending.sender_process import SenderConfig, run_sender
 from rnnmusic.live.session import writer
-from rnnmusic.live.settings import DirectorSettings
-from rnnmusic.live.shared import Shared
-from rnnmusic.live.tap import TapTempo
+from rnnmusic.live.steering import presets
+from rnnmusic.live.steering.orders import Call
+from rnnmusic.live.timing.tap import TapTempo
 
 #: A sender that doesn't leave by then is ended by force; drivers can hang.
 LEAVE_S = 4.0

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import NoReturn
 
-from rnnmusic.live.clock import Stop
+from rnnmusic.live.timing.clock import Stop
 
 #: What ends a performance: Ctrl-C, `kill`, a terminal that is closed.
 STOPPING = tuple(

@@ -15,8 +15,8 @@ from pythonosc.osc_message_builder import build_msg
 from rnnmusic import midi
 from rnnmusic.errors import DeviceError
 from rnnmusic.live import engine
-from rnnmusic.live.control_map import DEFAULT_BINDINGS
 from rnnmusic.live.engine import EngineReport, EngineSettings
+from rnnmusic.live.steering.control_map import DEFAULT_BINDINGS
 from tests.cli.conftest import Run, tune
 from tests.cli.live_fakes import FakePlayer, status
 

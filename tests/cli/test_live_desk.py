@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from rnnmusic_cli.live_actions import Actions
 from rnnmusic_cli.live_desk import Desk
 
-from rnnmusic.live.orders import Turn
+from rnnmusic.live.steering.orders import Turn
 from rnnmusic.sampling.controls import CONTROLS
 from tests.cli.live_fakes import FakePlayer, a_desk
 

@@ -15,7 +15,7 @@ from rnnmusic.encodings import (
     NoteEvents,
     NoteMessage,
     PianoRoll,
-    _grid,
+    grid,
     pianoroll,
 )
 from rnnmusic.encodings import events as note_events
@@ -24,7 +24,7 @@ from rnnmusic.score import METRE, NOTE, Score, Track, sort_notes, table
 Row = tuple[int, int, int, int]  # start, end, pitch, velocity
 
 
-KERNELS = ((_grid, "SURVEY"), (pianoroll, "DRAW"), (note_events, "PLACE"))
+KERNELS = ((grid, "SURVEY"), (pianoroll, "DRAW"), (note_events, "PLACE"))
 
 
 @contextmanager

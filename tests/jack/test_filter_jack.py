@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -20,14 +19,11 @@ from scipy import signal as dsp
 
 from rnnmusic.filters import forms
 from rnnmusic.filters.streaming import Stream
-from tests.jack.test_live_jack import SERVER, jack
+from tests.jack.servers import jack_server, needs_jack
 
-__all__ = ["jack"]  # a fixture
+pytestmark = [pytest.mark.slow, needs_jack]
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(shutil.which("jackd") is None, reason="needs jackd2 (see .ci/run)"),
-]
+SERVER = "rnnmusic-test"
 
 FILTER = forms.Sections(dsp.ellip(6, 0.5, 60, 0.2, output="sos"), 48_000.0)
 OTHER = forms.Sections(dsp.butter(2, 0.1, output="sos"), 48_000.0)
@@ -68,6 +64,12 @@ class Probe:
     def close(self) -> None:
         self.client.deactivate()
         self.client.close()
+
+
+@pytest.fixture(scope="module")
+def jack() -> Iterator[dict[str, str]]:
+    with jack_server(SERVER, period_frames=1024) as env:
+        yield env
 
 
 @pytest.fixture

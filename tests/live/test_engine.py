@@ -16,9 +16,9 @@ import mido
 import pytest
 
 from rnnmusic.errors import DeviceError, InputError, RnnMusicError, UsageError
+from rnnmusic.live.directing.settings import DirectorSettings
 from rnnmusic.live.engine import Engine, EngineSettings
 from rnnmusic.live.session.reading import read
-from rnnmusic.live.settings import DirectorSettings
 from rnnmusic.sampling.steering import Steering
 
 
@@ -146,7 +146,7 @@ def test_a_program_without_a_guard_starts_only_once(tmp_path: Path) -> None:
     script = tmp_path / "play.py"
     script.write_text(
         "from rnnmusic.live.engine import Engine, EngineSettings\n"
-        "from rnnmusic.live.settings import DirectorSettings\n"
+        "from rnnmusic.live.directing.settings import DirectorSettings\n"
         "print('begun')\n"
         "director = DirectorSettings('bach-gru', bars=1)\n"
         f"outputs = ({str(tmp_path / 'a.mid')!r},)\n"
@@ -181,7 +181,7 @@ def test_a_program_that_ends_untidily_leaves_no_warnings(
 ) -> None:
     program = (
         "from rnnmusic.live.engine import Engine, EngineSettings\n"
-        "from rnnmusic.live.settings import DirectorSettings\n"
+        "from rnnmusic.live.directing.settings import DirectorSettings\n"
         f"settings = EngineSettings(DirectorSettings({checkpoint!r}), ('memory',), priority=None)\n"
         "engine = Engine(settings)\n"
         "try:\n"
@@ -199,7 +199,7 @@ def test_two_signals_at_the_start_leave_nothing_behind() -> None:
     program = (
         "import os, signal, threading\n"
         "from rnnmusic.live import engine, shared\n"
-        "from rnnmusic.live.settings import DirectorSettings\n"
+        "from rnnmusic.live.directing.settings import DirectorSettings\n"
         "director = DirectorSettings('bach-gru')\n"
         "settings = engine.EngineSettings(director, ('memory',), priority=None)\n"
         "def see_off(member, patience_s):\n"

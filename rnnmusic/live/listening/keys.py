@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from rnnmusic.encodings.protocol import NoteMessage
+from rnnmusic.live.directing.voices import DRUM_CHANNEL
 from rnnmusic.live.messages import (
     ALL_NOTES_OFF,
     ALL_SOUND_OFF,
@@ -14,7 +15,6 @@ from rnnmusic.live.messages import (
     NOTE_ON,
     SUSTAIN,
 )
-from rnnmusic.live.voices import DRUM_CHANNEL
 
 #: One key of one instrument: (port, channel, pitch).
 Key = tuple[int, int, int]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rnnmusic.live.tap import TapTempo
+from rnnmusic.live.timing.tap import TapTempo
 
 
 class Taps:

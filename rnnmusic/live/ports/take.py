@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from rnnmusic.live.ledger import Ledger
 from rnnmusic.live.messages import SYSTEM, note_off
+from rnnmusic.live.sending.ledger import Ledger
 
 TICKS_PER_QUARTER = 480
 

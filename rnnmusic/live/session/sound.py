@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rnnmusic.errors import InputError
 from rnnmusic.files import replacing_file
-from rnnmusic.live.beat import unwarp
 from rnnmusic.live.events import Ordered, Turned
-from rnnmusic.live.ledger import Ledger
 from rnnmusic.live.messages import SYSTEM, note_off
 from rnnmusic.live.plan import Planned
+from rnnmusic.live.sending.ledger import Ledger
 from rnnmusic.live.session.reading import Session
 from rnnmusic.live.session.replay import performed
+from rnnmusic.live.timing.beat import unwarp
 
 if TYPE_CHECKING:
     from rnnmusic.audio import Audio

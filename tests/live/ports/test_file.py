@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from rnnmusic.audio import Audio
 from rnnmusic.errors import InputError
-from rnnmusic.live.ledger import Ledger
 from rnnmusic.live.messages import control_change, note_off, note_on, program_change
 from rnnmusic.live.ports import FilePort, WavPort
+from rnnmusic.live.sending.ledger import Ledger
 
 DATA = st.integers(0, 127)
 MESSAGES = st.one_of(

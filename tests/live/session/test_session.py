@@ -17,7 +17,6 @@ import pytest
 import rnnmusic
 from rnnmusic.audio import Audio
 from rnnmusic.errors import InputError
-from rnnmusic.live.beat import BeatClock
 from rnnmusic.live.events import Event, Extend, Heard, Moved, Ordered, Turned
 from rnnmusic.live.plan import Plan, Planned
 from rnnmusic.live.session.provenance import changes, digest, versions
@@ -25,6 +24,7 @@ from rnnmusic.live.session.reading import ClockLine, Notice, Received, Sent, Ses
 from rnnmusic.live.session.replay import performed, replay, verify, without_dropped
 from rnnmusic.live.session.sound import render, save_midi
 from rnnmusic.live.session.writer import SessionWriter, create
+from rnnmusic.live.timing.beat import BeatClock
 
 START_S = 1000.0
 EVENTS: list[Event] = [
@@ -385,8 +385,9 @@ def test_a_session_is_heard_when_it_was_due(session: Session, tmp_path: Path) ->
 
 def test_writing_imports_nothing_heavy() -> None:
     script = (
-        "import rnnmusic.live.session.writer, rnnmusic.live.beat, rnnmusic.live.follow, "
-        "rnnmusic.live.tap, rnnmusic.live.feel, rnnmusic.live.link, sys; "
+        "import rnnmusic.live.session.writer, rnnmusic.live.timing.beat, "
+        "rnnmusic.live.timing.follow, rnnmusic.live.timing.tap, rnnmusic.live.timing.feel, "
+        "rnnmusic.live.timing.link, sys; "
         "print(*{name.partition('.')[0] for name in sys.modules})"
     )
     run = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)

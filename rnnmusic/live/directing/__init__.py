@@ -1,0 +1,1 @@
+"""Directing: events in, plans out."""

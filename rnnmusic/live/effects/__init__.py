@@ -1,0 +1,1 @@
+"""Effects: filters and networks on a sound card or in JACK."""

@@ -1,0 +1,1 @@
+"""The shared memory and the lines between the processes of a performance."""

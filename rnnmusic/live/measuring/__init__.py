@@ -1,0 +1,1 @@
+"""Measuring a machine for live playing."""

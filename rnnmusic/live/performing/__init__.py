@@ -1,0 +1,1 @@
+"""Performing: sampling ahead, with a way back from every step."""

@@ -1,0 +1,1 @@
+"""Sending: what is due goes out in time, and what sounds is known."""

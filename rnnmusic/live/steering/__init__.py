@@ -1,0 +1,1 @@
+"""Steering: orders, controllers, presets, OSC."""

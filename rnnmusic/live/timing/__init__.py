@@ -1,0 +1,1 @@
+"""Time: the beat clock, and what steers it."""
