@@ -198,7 +198,7 @@ def test_two_signals_at_the_start_leave_nothing_behind() -> None:
     """The second comes while the first is taking everything down."""
     program = (
         "import os, signal, threading\n"
-        "from rnnmusic.live import engine, shared\n"
+        "from rnnmusic.live import engine\nfrom rnnmusic.live.exchange import shared\n"
         "from rnnmusic.live.directing.settings import DirectorSettings\n"
         "director = DirectorSettings('bach-gru')\n"
         "settings = engine.EngineSettings(director, ('memory',), priority=None)\n"

@@ -269,7 +269,7 @@ def test_the_segment_disappears_however_the_parent_ends(number, tmp_path):
     program.write_text(PROGRAM)
     with subprocess.Popen(
         [sys.executable, program],
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])},
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
