@@ -40,6 +40,12 @@ bench: $(INSTALLED)
 	$(BIN)/python benchmarks/audio_frames.py
 	$(BIN)/python benchmarks/filters.py
 	$(BIN)/python benchmarks/near_duplicates.py
+	$(BIN)/python benchmarks/live_step.py
+	$(BIN)/python benchmarks/live_sender.py
+	$(BIN)/python benchmarks/live_follow.py
+	$(BIN)/python benchmarks/live_director.py
+	$(BIN)/python benchmarks/live_soak.py
+	$(BIN)/python benchmarks/live_kills.py
 
 lint: $(INSTALLED)
 	$(BIN)/pre-commit run --all-files
