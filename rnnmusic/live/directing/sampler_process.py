@@ -55,6 +55,7 @@ def run_sampler(
     leave_signals_to_the_parent()
     line, exit_code = Line(parent), 0
     try:
+        handle.lifeline().hold()
         with Shared.attach(handle) as shared:
             _Sampler(config, shared, sender, parent, line).run()
     except (EOFError, ConnectionError):  # whoever left, has left

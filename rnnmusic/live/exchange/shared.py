@@ -25,6 +25,8 @@ from multiprocessing.shared_memory import SharedMemory
 from types import TracebackType
 from typing import NamedTuple, Self
 
+from rnnmusic.live.exchange import lifeline
+from rnnmusic.live.exchange.lifeline import LIFELINE_BYTES, Lifeline
 from rnnmusic.live.exchange.ring import LINE_WORDS, WORD_BYTES, Fence, Ring
 from rnnmusic.live.timing.beat import STRAIGHT, unwarp
 
@@ -189,6 +191,15 @@ class SharedHandle(NamedTuple):
     name: str
     records: int
 
+    @property
+    def lifeline_at(self) -> int:
+        """Where the sampler's lifeline lies in the memory, behind all else."""
+        return Board.size_bytes() + 2 * Ring.size_bytes(self.records)
+
+    def lifeline(self) -> Lifeline:
+        """An end of the sampler's lifeline; FileNotFoundError if the memory is gone."""
+        return Lifeline(self.name, self.lifeline_at)
+
 
 class Shared:
     """One segment of shared memory with a board and both rings; a context manager.
@@ -203,7 +214,7 @@ class Shared:
         self._memory, self._records = memory, records
         plans_at = Board.size_bytes()
         heard_at = plans_at + Ring.size_bytes(records)
-        views = _cut(memory, 0, plans_at, heard_at, None)
+        views = _cut(memory, 0, plans_at, heard_at, self.handle.lifeline_at)
         self.board = Board(views[0])
         self.plans = Ring(views[1], records)
         self.heard = Ring(views[2], records)
@@ -214,9 +225,13 @@ class Shared:
     @classmethod
     def create(cls, records: int = RING_RECORDS) -> Self:
         """New memory, in its first state."""
-        size = Board.size_bytes() + 2 * Ring.size_bytes(records)
-        shared = cls(SharedMemory(create=True, size=size), records, is_owner=True)
+        at = SharedHandle("", records).lifeline_at
+        memory = SharedMemory(create=True, size=at + LIFELINE_BYTES)
+        shared = cls(memory, records, is_owner=True)
         shared.board.clear()
+        for part in _cut(memory, at, at + LIFELINE_BYTES):
+            with part:
+                lifeline.prepare(part)
         return shared
 
     @classmethod

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import socket
+import threading
 from collections import deque
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
@@ -97,7 +98,8 @@ class _Process:
         self._bell, self._rope = socket.socketpair()
         for end in (sampler, self._bell, self._rope):
             end.setblocking(False)
-        self._is_leaving = False
+        self._is_leaving = self._is_orphaned = False
+        self._watcher: threading.Thread | None = None
         self._exit_code = 0
 
     def run(self) -> int:
@@ -118,6 +120,7 @@ class _Process:
     def _play(self, stack: ExitStack) -> None:
         config = self._config
         shared = stack.enter_context(Shared.attach(self._handle))
+        self._lifeline = self._handle.lifeline()
         granted = "not asked for" if config.priority is None else ask_for_fifo(config.priority)
         outputs = [self._opened(stack, open_output, spec) for spec in config.outputs]
         clock = _clock_of(outputs)
@@ -231,15 +234,26 @@ class _Process:
         for ready in wait([self._sampler, self._parent, self._bell], timeout_s):
             if ready is self._sampler:
                 if not _drain(self._sampler):
-                    self._is_leaving = True
-                    sender.panic()
-                    self._line.say("notice", text="The sampler is gone; every note was closed.")
+                    self._is_orphaned = True
+                elif self._watcher is None:  # it has taken hold of its lifeline before it spoke
+                    self._watcher = threading.Thread(target=self._watch, daemon=True)
+                    self._watcher.start()
             elif ready is self._bell:
                 _drain(self._bell)
             else:
                 self._obey(sender)
         while self._inbox:
             sender.heard(*self._inbox.popleft())
+        if self._is_orphaned and not self._is_leaving:
+            self._is_leaving = True
+            sender.panic()
+            self._line.say("notice", text="The sampler is gone; every note was closed.")
+
+    def _watch(self) -> None:
+        """Wait for the sampler's death, in a thread of its own."""
+        if self._lifeline.has_died():
+            self._is_orphaned = True
+            _ring(self._rope)
 
     def _obey(self, sender: Sender) -> None:
         try:
