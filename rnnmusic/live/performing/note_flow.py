@@ -107,9 +107,10 @@ class NoteFlow(Flow):
         return self._take_own(place, state, own, other, scene)
 
     def settle(self, place: Place, at_quarters: float) -> tuple[Place, list[NoteMessage]]:
-        """The place when no note comes before a time, and the ends due until then."""
+        """The place when no note comes before a time, and the ends due before it."""
         self._decoder.restore(place.decoding)
-        messages = self._decoder.settle(math.floor(at_quarters * self._grid + SAME_STEP))
+        # Not those due at that very time: they could be taken back, and nobody would know of them.
+        messages = self._decoder.settle(self._words.step_from(at_quarters) - 1)
         settled = place._replace(
             decoding=self._decoder.snapshot(),
             ready_quarters=at_quarters,

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from rnnmusic.live.performing.performer import Performer
@@ -58,6 +58,7 @@ def snapped(time: float) -> float:
     others=other_notes,
     portions=st.lists(st.floats(0.2, 3.0), min_size=3, max_size=8),
 )
+@example(seed=0, others=[(1.5, 1.0, 60, 1)], portions=[1.0, 1.45703125, 1.033203125])
 def test_hears_the_merged_music_as_if_it_had_been_encoded_together(
     encoding, seed, others, portions
 ):
