@@ -54,7 +54,9 @@ def test_equals_torchaudio(
     found = lfilter(x, a, b, clamp, batching)
     assert found.shape == wanted.shape
     assert found.dtype == wanted.dtype
-    assert relative(found, wanted) < (1e-10 if double else 2e-5)
+    # In float32 torchaudio's own rounding is the larger by far: in float64 it is a judge.
+    exact = torchaudio.functional.lfilter(x.double(), a.double(), b.double(), clamp, batching)
+    assert relative(found, exact) < (1e-10 if double else 1e-5)
 
 
 @pytest.mark.parametrize("order", [1, 2, 5])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy import signal
 
@@ -115,6 +115,7 @@ def test_modes_have_the_jacobian_and_the_poles_that_they_say(
     assert np.allclose(step @ there[1], slope, atol=1e-4 * abs(slope).max() + 1e-12)
     system = modes.system(point, None)
     assert abs(system.poles()).max() < 1
+    assume(abs(system.poles()).min() > 2e-3)  # nearer to 0 they are moved away from it
     again = pole_parameters(system.poles(), order, modes.max_radius)
     poles = modes.system(np.concatenate([again, point[order:]]), None).poles()
     # Real poles may be paired otherwise, then the blocks differ but not what they have together.
