@@ -310,7 +310,7 @@ def perform(minutes: float, seed: int) -> dict[str, Any]:
     from rnnmusic.live.engine import Engine, EngineSettings
 
     rng = random.Random(seed)
-    director = DirectorSettings(MODEL, seed=seed, mode="duet", loose_s=0.004)
+    director = DirectorSettings(MODEL, seed=seed, tempo_bpm=FAST_BPM, mode="duet", loose_s=0.004)
     sink, source = (socket.create_server(("127.0.0.1", 0)) for _ in "ab")
     input_port = source.getsockname()[1]
     source.close()  # a free number
@@ -319,7 +319,6 @@ def perform(minutes: float, seed: int) -> dict[str, Any]:
         director,
         (f"tcp:127.0.0.1:{sink.getsockname()[1]}",),
         (f"tcp:{input_port}",),
-        tempo_bpm=FAST_BPM,
     )
     rows: list[Row] = []
     said: Counter[str] = Counter()
@@ -356,7 +355,7 @@ def _swallow(sink: socket.socket) -> None:
 
 
 def _process_row(pids: dict[str, int], state: dict[str, Any]) -> Row:
-    row: Row = {"quarters": round(state.get("beat", math.nan))}
+    row: Row = {"quarters": round(state.get("quarters", math.nan))}
     for name, pid in pids.items():
         row |= {f"{name}_rss_mb": rss_mb(pid), f"{name}_descriptors": descriptors(pid)}
     names = ("notes", "dropped", "stalls", "lateness_p50_us", "lateness_p99_us", "lateness_max_us")

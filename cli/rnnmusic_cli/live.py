@@ -94,6 +94,8 @@ def live(
     director = DirectorSettings(
         checkpoint=checkpoint,
         seed=seed,
+        tempo_bpm=float(controls["tempo"] or 0),
+        swing=float(controls["swing"] or 0),
         steering=live_settings.steering_of(controls),
         mode=live_settings.checked_mode(mode or opening.mode or MODES[0], bool(inputs or sync_in)),
         bars=bars,
@@ -112,8 +114,6 @@ def live(
         director=director,
         outputs=tuple(outputs),
         inputs=tuple(inputs or ()),
-        tempo_bpm=float(controls["tempo"] or 0),
-        swing=float(controls["swing"] or 0),
         sync=live_settings.checked_sync(sync, sync_in),
         sync_input=sync_in,
         clock_out=tuple(clock_out or ()),

@@ -54,8 +54,9 @@ def play(settings: EngineSettings, *, view: bool | None, osc_port: int | None, j
     # While it starts, a signal is an exception, and the engine takes itself down again.
     with Engine(settings) as engine, stop_on_signals() as stop, ExitStack() as stack:
         actions = Actions(engine)
-        actions.values.update(settings.director.steering.to_dict())
-        actions.values.update(tempo=settings.tempo_bpm, swing=settings.swing)
+        director = settings.director
+        actions.values.update(director.steering.to_dict())
+        actions.values.update(tempo=director.tempo_bpm, swing=director.swing)
         if osc_port is not None:
             stack.enter_context(_osc(actions, osc_port, stage))
         note(_opening(settings, with_view))
@@ -126,13 +127,13 @@ def _stage(settings: EngineSettings) -> Stage:
         f"{director.checkpoint} · seed {director.seed}",
         outputs=tuple(dict.fromkeys((*settings.outputs, *settings.clock_out))),
         quarters_per_bar=director.quarters_per_bar,
-        tempo_bpm=settings.tempo_bpm,
+        tempo_bpm=director.tempo_bpm,
         sync=settings.sync,
     )
 
 
 def _opening(settings: EngineSettings, with_view: bool) -> str:
-    tempo = f"at {settings.tempo_bpm:g} quarters a minute"
+    tempo = f"at {settings.director.tempo_bpm:g} quarters a minute"
     if settings.sync != "internal":
         tempo = f"at the tempo of {'Ableton Link' if settings.sync == 'link' else 'a MIDI clock'}"
     ends = "q ends it" if with_view else "Ctrl-C stops"

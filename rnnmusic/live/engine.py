@@ -6,7 +6,7 @@ import math
 import socket
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields
 from multiprocessing.connection import wait
 from types import TracebackType
 from typing import Any, Self
@@ -48,8 +48,6 @@ class EngineSettings:
     director: DirectorSettings
     outputs: tuple[str, ...]
     inputs: tuple[str, ...] = ()
-    tempo_bpm: float = 120.0
-    swing: float = 0.5
     sync: str = "internal"
     sync_input: str | None = None
     clock_out: tuple[str, ...] = ()
@@ -121,9 +119,8 @@ class Engine:
                 f"A voice goes to output {settings.director.output_count}, and there are "
                 f"{len(settings.outputs)}; give one --out for each."
             )
-        director = replace(settings.director, tempo_bpm=settings.tempo_bpm, swing=settings.swing)
         if settings.session is not None:
-            writer.create(settings.session, replace(settings, director=director).to_dict())
+            writer.create(settings.session, settings.to_dict())
         self._shared = Shared.create()
         handle = self._shared.handle
         sampler_end, sender_end = socket.socketpair()
@@ -135,7 +132,7 @@ class Engine:
                 self._crew["sampler"] = Member(
                     "sampler",
                     run_sampler,
-                    SamplerConfig(director, settings.session),
+                    SamplerConfig(settings.director, settings.session),
                     handle,
                     sampler_end,
                 )
@@ -242,8 +239,8 @@ class Engine:
             is_linked=settings.sync == "link",
             clock_out=tuple(outputs.index(spec) for spec in settings.clock_out),
             doubles=tuple(n for n in range(1, len(settings.outputs)) if n not in played),
-            tempo_bpm=settings.tempo_bpm,
-            swing=settings.swing,
+            tempo_bpm=director.tempo_bpm,
+            swing=director.swing,
             start_quarters=director.start_quarters,
             quarters_per_bar=director.quarters_per_bar,
             session=settings.session,
@@ -307,9 +304,7 @@ def _state(status: dict[str, Any]) -> dict[str, Any]:
     return {
         **status,
         "kind": "state",
-        "beat": status["quarters"],
         "sounding": sorted({pitch for _, _, pitch in status["sounding"]}),
-        "figures": {name: status[name] for name in ("notes", "dropped", "stalls")},
     }
 
 

@@ -23,7 +23,8 @@ from rnnmusic.sampling.steering import Steering
 
 
 def settings(output: Path | str, **others: Any) -> EngineSettings:
-    mine = {name: others.pop(name) for name in ("checkpoint", "bars", "steering") if name in others}
+    directing = ("checkpoint", "bars", "steering", "tempo_bpm")
+    mine = {name: others.pop(name) for name in directing if name in others}
     director = DirectorSettings(**{"checkpoint": "bach-gru", "seed": 3, **mine})
     return EngineSettings(director, (str(output),), priority=None, **others)
 
@@ -40,7 +41,7 @@ def listen(engine: Engine, until: Callable[[dict[str, Any]], bool]) -> list[dict
 
 
 def beat(number: float) -> Callable[[dict[str, Any]], bool]:
-    return lambda message: message["kind"] == "state" and message["beat"] >= number
+    return lambda message: message["kind"] == "state" and message["quarters"] >= number
 
 
 def notes_of(path: Path) -> list[tuple[float, int]]:
@@ -129,10 +130,15 @@ def test_what_is_given_wrongly_is_one_sentence_and_nothing_plays(
     changes: dict[str, Any], error: type[RnnMusicError], sentence: str, tmp_path: Path
 ) -> None:
     take = tmp_path / "take.mid"
-    engine = Engine(settings(changes.pop("output", take), **changes))
+    engines = []
+
+    def play() -> None:
+        engines.append(Engine(settings(changes.pop("output", take), **changes)))
+        engines[0].start()
+
     with pytest.raises(error, match=sentence):
-        engine.start()
-    assert not engine.is_running
+        play()
+    assert not any(engine.is_running for engine in engines)
     assert not take.exists() or not notes_of(take)
 
 
@@ -148,9 +154,9 @@ def test_a_program_without_a_guard_starts_only_once(tmp_path: Path) -> None:
         "from rnnmusic.live.engine import Engine, EngineSettings\n"
         "from rnnmusic.live.directing.settings import DirectorSettings\n"
         "print('begun')\n"
-        "director = DirectorSettings('bach-gru', bars=1)\n"
+        "director = DirectorSettings('bach-gru', bars=1, tempo_bpm=400.0)\n"
         f"outputs = ({str(tmp_path / 'a.mid')!r},)\n"
-        "settings = EngineSettings(director, outputs, tempo_bpm=400.0, priority=None)\n"
+        "settings = EngineSettings(director, outputs, priority=None)\n"
         "with Engine(settings) as engine:\n"
         "    while engine.is_running:\n"
         "        engine.poll(0.05)\n"

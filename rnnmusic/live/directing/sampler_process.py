@@ -7,14 +7,15 @@ import math
 import socket
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing.connection import Connection, wait
 from typing import TYPE_CHECKING, Any
 
 from rnnmusic.errors import RnnMusicError
 from rnnmusic.live.directing.models import Models
 from rnnmusic.live.events import Event, Extend, Heard, Moved, Ordered, Turned
+from rnnmusic.live.exchange.bell import drain, ring
 from rnnmusic.live.exchange.commit import MARGIN_S, CommitWindow
 from rnnmusic.live.exchange.line import Line
 from rnnmusic.live.exchange.shared import Shared, SharedHandle
@@ -83,7 +84,7 @@ class _Sampler:
         self._settings, self._shared, self._board = config.director, shared, shared.board
         self._sender, self._parent, self._line = sender, parent, line
         sender.setblocking(False)
-        self._window = CommitWindow(shared.board, shared.plans, self._wake)
+        self._window = CommitWindow(shared.board, shared.plans, partial(ring, sender))
         self._writer: SessionWriter | None = None
         self._problem: str | None = None
         if config.session is not None:
@@ -128,10 +129,10 @@ class _Sampler:
         if self._writer is not None and left_s > QUIET_S:
             self._look_after(self._writer)
         for ready in wait([self._sender, self._parent, self._models.bell], min(left_s, IDLE_S)):
-            if ready is self._sender and not self._drain(self._sender):
+            if ready is self._sender and not drain(self._sender):
                 return False
             if ready is self._models.bell:
-                self._drain(self._models.bell)
+                drain(self._models.bell)
         return True
 
     def _time_left_s(self) -> float:
@@ -212,13 +213,3 @@ class _Sampler:
         if writer.problem != self._problem:
             self._problem = writer.problem
             self._line.say("notice", text=self._problem)
-
-    def _wake(self) -> None:
-        with suppress(BlockingIOError):  # a full socket wakes just as well
-            self._sender.send(b"!")
-
-    def _drain(self, bell: socket.socket) -> bool:
-        """Take the bytes that woke us; False when the other side is gone."""
-        with suppress(BlockingIOError):
-            return bool(bell.recv(4096))
-        return True

@@ -50,7 +50,7 @@ def lateness(
 ) -> EngineReport:
     """Play fast to an output for so long; how late messages left."""
     settings = EngineSettings(
-        DirectorSettings(checkpoint), (output,), tempo_bpm=TEMPO_BPM, priority=priority
+        DirectorSettings(checkpoint, tempo_bpm=TEMPO_BPM), (output,), priority=priority
     )
     with Engine(settings) as engine:
         _attend(engine, seconds)
@@ -74,10 +74,11 @@ def reactions(
         ear = stack.enter_context(closing(_Ear()))
         port = _free_port()
         settings = EngineSettings(
-            DirectorSettings(checkpoint, bindings={f"cc {_CONTROLLER}": "key"}),
+            DirectorSettings(
+                checkpoint, tempo_bpm=TEMPO_BPM, bindings={f"cc {_CONTROLLER}": "key"}
+            ),
             (ear.spec, *(() if output is None else (output,))),
             (f"tcp:{port}",),
-            tempo_bpm=TEMPO_BPM,
             priority=priority,
         )
         engine = stack.enter_context(Engine(settings))

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 from rnnmusic.live.exchange.ring import Ring
@@ -29,8 +28,8 @@ from rnnmusic.live.messages import SYSTEM, is_note_on
 from rnnmusic.live.plan import Planned
 from rnnmusic.live.ports.protocol import OutputPort, TimeSource
 from rnnmusic.live.sending.agenda import Agenda, Entry
-from rnnmusic.live.sending.clock_sender import ClockSender
-from rnnmusic.live.sending.outlet import Outlet
+from rnnmusic.live.sending.minutes import Minutes
+from rnnmusic.live.sending.outputs import Outputs
 from rnnmusic.live.sending.tally import Tally
 from rnnmusic.live.sending.timekeeper import Timekeeper
 from rnnmusic.live.session.writer import SessionWriter
@@ -51,7 +50,7 @@ class SenderSettings:
     clock is followed; None: none. clock_out: the outputs that are sent MIDI clock. late_s: a note
     later than this is left out. stall_s: how long nothing may be settled before what sounds is
     ended. start_s: from the first plan to the first beat, beside the outputs' lead. doubles:
-    outputs that play what the first one plays; they are neither counted nor recorded.
+    outputs that play what the first one plays; their notes are neither counted nor recorded.
     """
 
     thru: int | None = None
@@ -91,14 +90,10 @@ class Sender:
         self._clock, self._time, self._beat, self._board = clock, time, time.beat, board
         self._plans, self._heard_ring = plans, heard_ring
         self._settings, self._report, self._notify = settings, report, notify
-        self._recorder = recorder
-        self._outlets = [
-            Outlet(port, partial(self._note_sent, index), partial(self._note_change, index))
-            for index, port in enumerate(outputs)
-        ]
-        self._clock_senders = [
-            ClockSender(self._outlets[port], self._beat) for port in settings.clock_out
-        ]
+        self._minutes = Minutes(recorder, settings.doubles)
+        self._outputs = Outputs(
+            outputs, settings.clock_out, self._beat, self._note_sent, self._note_change
+        )
         self._agenda = Agenda(self._handover_s)
         self._ready = -math.inf
         self._frozen_from = math.inf  # what lies from here on waits for an answer to a jump
@@ -108,7 +103,7 @@ class Sender:
         self._next_check_s = -math.inf
         self._playing: bytes | None = None  # the planned message that is being sent
         self.tally = Tally()
-        board.lead_s = self._lead_s()
+        board.lead_s = self._outputs.lead_s
 
     # What the process asks.
 
@@ -120,11 +115,7 @@ class Sender:
     @property
     def sounding(self) -> list[tuple[int, int, int]]:
         """(port, channel, pitch) of the keys that are down."""
-        return [
-            (port, *key)
-            for port, outlet in enumerate(self._outlets)
-            for key in sorted(outlet.sounding)
-        ]
+        return self._outputs.sounding
 
     def status(self) -> dict[str, Any]:
         """What is going on at the moment."""
@@ -135,7 +126,7 @@ class Sender:
             "tempo_bpm": self._beat.tempo_bpm,
             "swing": self._beat.swing,
             "sounding": self.sounding,
-            "lost": [port for port, outlet in enumerate(self._outlets) if outlet.is_lost],
+            "lost": self._outputs.lost,
             **self.tally.result(),
         }
 
@@ -172,8 +163,7 @@ class Sender:
     def advance(self, now_s: float) -> float:
         """Do all that is due; return when to call again, unless something comes in before."""
         self.take()
-        for clock_sender in self._clock_senders:
-            clock_sender.send_due(now_s)
+        self._outputs.send_ticks(now_s)
         is_held = self._send_due(now_s)
         self._watch(now_s)
         if now_s >= self._next_check_s:
@@ -182,9 +172,13 @@ class Sender:
             self._is_over = True
             return now_s
         next_s = now_s + HELD_S if is_held else self._agenda.next_s
-        for clock_sender in self._clock_senders:
-            next_s = min(next_s, clock_sender.next_s)
-        return min(next_s, self._next_check_s, self._stall_s(), self._beat.due_s(self._end))
+        return min(
+            next_s,
+            self._outputs.next_tick_s,
+            self._next_check_s,
+            self._stall_s(),
+            self._beat.due_s(self._end),
+        )
 
     def heard(self, message: bytes, time_s: float, port: int) -> None:
         """Take in a message that an input received at `time_s` of the shared clock."""
@@ -195,38 +189,34 @@ class Sender:
             return
         quarters = self._beat.quarters_at(time_s)
         if self._settings.thru is not None:
-            self._outlets[self._settings.thru].play(message, time_s)
+            self._outputs[self._settings.thru].play(message, time_s)
         if is_note_on(message) and not self._is_playing_at(time_s):
             return  # no moment of the music is its own: all such notes would fall on the first beat
         self._tell(HeardMessage(quarters, message, port))
-        if self._recorder is not None:
-            self._recorder.heard(time_s, message, time_quarters=quarters, port=port)
+        self._minutes.heard(time_s, quarters, message, port)
 
     def panic(self) -> None:
         """Silence everything now; the performance goes on."""
-        for outlet in self._outlets:
-            outlet.silence(self._clock.now())
+        self._outputs.silence(self._clock.now())
 
     def close(self) -> None:
         """Silence everything and take leave of the recording; ports stay open."""
         self.panic()
-        for clock_sender in self._clock_senders:
-            clock_sender.stop(self._clock.now())
+        self._outputs.stop_clocks(self._clock.now())
         self.tally.publish(self._board)
-        if self._recorder is not None:
-            self._end_recording(self._recorder)
+        self.take()
+        after_sent = math.nextafter(self._board.sent_quarters, math.inf)
+        end = self._end if self._is_over else after_sent
+        self._minutes.end(self._clock.now(), end, self._agenda.take_all())
 
     def _is_playing_at(self, time_s: float) -> bool:
         return self._beat.is_running and time_s >= self._begins_s
 
     # Sending.
 
-    def _lead_s(self) -> float:
-        return max((outlet.lead_s for outlet in self._outlets), default=0.0)
-
     def _handover_s(self, planned: Planned) -> float:
         due_s = self._beat.due_s(planned.time_quarters) + planned.delay_s
-        return due_s - self._outlets[planned.port].lead_s
+        return due_s - self._outputs[planned.port].lead_s
 
     def _send_due(self, now_s: float) -> bool:
         """Send what is due, as far as it isn't held; whether something is."""
@@ -253,16 +243,13 @@ class Sender:
     def _play(self, entry: Entry) -> None:
         planned, now_s = entry.planned, self._clock.now()
         message, port = planned.message, planned.port
-        outlet, is_double = self._outlets[port], port in self._settings.doubles
-        recorder = None if is_double else self._recorder
+        outlet, is_double = self._outputs[port], port in self._settings.doubles
         due_s = entry.time_s + outlet.lead_s
         is_beginning = is_note_on(message)
-        where: dict[str, Any] = {"time_quarters": planned.time_quarters, "port": port}
         if is_beginning and now_s - due_s > self._settings.late_s:
             outlet.skip(message)
             self.tally.dropped += not is_double
-            if recorder is not None:
-                recorder.dropped(now_s, message, due_s=due_s, **where)
+            self._minutes.dropped(now_s, planned, due_s)
             return
         self._playing, messages = message, self.tally.messages
         is_sent = outlet.play(message, due_s)
@@ -270,36 +257,16 @@ class Sender:
         if self.tally.messages > messages:  # not the end of a note that was left out
             self.tally.lateness.add(now_s - entry.time_s)
         self.tally.notes += is_beginning and is_sent and not is_double
-        if recorder is not None:
-            recorder.sent(now_s, message, due_s=due_s, **where)
-
-    def _release(self, now_s: float) -> None:
-        for outlet in self._outlets:
-            outlet.release(now_s)
+        self._minutes.sent(now_s, planned, due_s)
 
     def _note_sent(self, port: int, message: bytes, due_s: float) -> None:
         self.tally.messages += 1
-        if port in self._settings.doubles or message is self._playing:
-            return
-        if self._recorder is not None:
-            self._recorder.sent(self._clock.now(), message, due_s=due_s, port=port)
+        if message is not self._playing:
+            self._minutes.sent_besides(self._clock.now(), message, port, due_s)
 
     def _note_change(self, port: int, is_alive: bool, text: str) -> None:
-        self._board.lead_s = self._lead_s()
+        self._board.lead_s = self._outputs.lead_s
         self._report({"kind": "port", "port": port, "is_alive": is_alive, "text": text})
-
-    def _end_recording(self, recorder: SessionWriter) -> None:
-        """Say where the performance ended, and what before that was planned but left out."""
-        now_s = self._clock.now()
-        self.take()
-        after_sent = math.nextafter(self._board.sent_quarters, math.inf)
-        end = self._end if self._is_over else after_sent
-        for quarters, message, _, port in self._agenda.take_all():
-            if quarters < end and port not in self._settings.doubles:
-                recorder.dropped(
-                    now_s, message, due_s=now_s, time_quarters=quarters, port=port, why="stopped"
-                )
-        recorder.end(now_s, end)
 
     # The clock.
 
@@ -307,37 +274,32 @@ class Sender:
         """Let the clock run, when something is settled and no other machine does it."""
         now_s = self._clock.now()
         if self._is_settled and not (self._has_begun or self._time.is_following):
-            begins_s = now_s + self._settings.start_s + self._lead_s()
+            begins_s = now_s + self._settings.start_s + self._outputs.lead_s
             self._time.start(begins_s)
             self._began(begins_s)
 
     def _began(self, at_s: float) -> None:
         self._has_begun, self._begins_s = True, at_s
-        first_s = self._beat.due_s(0.0)
-        for outlet in self._outlets:
-            outlet.port.begin(first_s, self._beat.tempo_bpm)
+        self._outputs.begin(self._beat.due_s(0.0), self._beat.tempo_bpm)
         self._agenda.reschedule()
 
     def _heed(self, happened: Moved | Transport | None, now_s: float) -> None:
         """Take in what another machine's clock has done to ours."""
         if isinstance(happened, Moved):
             # All that isn't sent yet is kept back until the sampler answers.
-            self._release(now_s)
+            self._outputs.release(now_s)
             first_unsent = math.nextafter(self._board.sent_quarters, math.inf)
             at_quarters = max(happened.at_quarters, first_unsent)
             self._frozen_from = min(self._frozen_from, at_quarters)
             self._tell(Moved(at_quarters, happened.to_quarters))
-            for clock_sender in self._clock_senders:
-                clock_sender.jump(happened.to_quarters, now_s)
+            self._outputs.move_clocks(happened.to_quarters, now_s)
         elif happened is not None:
             if happened.name == "stop":
-                self._release(now_s)
-                for clock_sender in self._clock_senders:
-                    clock_sender.stop(now_s)
+                self._outputs.release(now_s)
+                self._outputs.stop_clocks(now_s)
             self._tell(happened)
         if self._beat.is_running:
-            for clock_sender in self._clock_senders:
-                clock_sender.resume()
+            self._outputs.resume_clocks()
             if not self._has_begun:
                 self._began(now_s)
         self._agenda.reschedule()
@@ -369,7 +331,7 @@ class Sender:
             if self._stall_s() <= now_s:
                 self._is_stalled = True
                 self.tally.stalls += 1
-                self._release(now_s)
+                self._outputs.release(now_s)
                 self._report({"kind": "stalled", "text": "The sampler fell behind: silence."})
         elif self._settled_s() > now_s:
             self._is_stalled = False
@@ -377,8 +339,7 @@ class Sender:
 
     def _check(self, now_s: float) -> None:
         self._next_check_s = now_s + CHECK_S
-        for outlet in self._outlets:
-            outlet.check(now_s)
+        self._outputs.check(now_s)
         if self._time.is_lost(now_s):
             self._report({"kind": "clock", "text": "The MIDI clock that was followed is gone."})
             here = self._beat.quarters_at(now_s)

@@ -8,7 +8,7 @@ import socket
 import threading
 from collections import deque
 from collections.abc import Callable
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing.connection import Connection, wait
@@ -17,6 +17,7 @@ from types import FrameType
 from typing import Any
 
 from rnnmusic.errors import RnnMusicError
+from rnnmusic.live.exchange.bell import drain, ring
 from rnnmusic.live.exchange.line import Line
 from rnnmusic.live.exchange.shared import Shared, SharedHandle
 from rnnmusic.live.ports import open_input, open_output
@@ -202,7 +203,7 @@ class _Process:
             shared.heard,
             SenderSettings(config.thru, config.sync_input, config.clock_out, config.doubles),
             report,
-            notify=partial(_ring, self._sampler),
+            notify=partial(ring, self._sampler),
             recorder=recorder,
         )
 
@@ -233,13 +234,13 @@ class _Process:
         """Wait for messages, commands and the end of other processes."""
         for ready in wait([self._sampler, self._parent, self._bell], timeout_s):
             if ready is self._sampler:
-                if not _drain(self._sampler):
+                if not drain(self._sampler):
                     self._is_orphaned = True
                 elif self._watcher is None:  # it has taken hold of its lifeline before it spoke
                     self._watcher = threading.Thread(target=self._watch, daemon=True)
                     self._watcher.start()
             elif ready is self._bell:
-                _drain(self._bell)
+                drain(self._bell)
             else:
                 self._obey(sender)
         while self._inbox:
@@ -253,7 +254,7 @@ class _Process:
         """Wait for the sampler's death, in a thread of its own."""
         if self._lifeline.has_died():
             self._is_orphaned = True
-            _ring(self._rope)
+            ring(self._rope)
 
     def _obey(self, sender: Sender) -> None:
         try:
@@ -273,7 +274,7 @@ class _Process:
 
         def hear(message: bytes, time_s: float) -> None:
             self._inbox.append((message, time_s, port))
-            _ring(self._rope)
+            ring(self._rope)
 
         return hear
 
@@ -288,19 +289,3 @@ class _Process:
 def _clock_of(outputs: list[OutputPort]) -> TimeSource:
     """The clock that an output insists on, else the machine's."""
     return next((port.clock for port in outputs if port.clock is not None), MonotonicClock())
-
-
-def _ring(bell: socket.socket) -> None:
-    """Wake the other side; one that is gone is noticed elsewhere, a full bell rings already."""
-    with suppress(BlockingIOError, BrokenPipeError, ConnectionResetError):
-        bell.send(b"!")
-
-
-def _drain(bell: socket.socket) -> bool:
-    """Take the bytes that woke us; False when the other side is gone."""
-    try:
-        return bool(bell.recv(4096))
-    except BlockingIOError:
-        return True
-    except ConnectionResetError:
-        return False
