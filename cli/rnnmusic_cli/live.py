@@ -48,6 +48,7 @@ def live(
     sync: options.Sync = "internal",
     sync_in: options.SyncIn = None,
     clock_out: options.ClockOut = None,
+    lead: options.Lead = 0.0,
     record: options.Record = None,
     replay: options.Replay = None,
     view: options.View = None,
@@ -118,6 +119,7 @@ def live(
         sync_input=sync_in,
         clock_out=tuple(clock_out or ()),
         thru=thru,
+        lead_s=lead / 1000,
         session=None if record is None else str(record),
     )
     play(settings, view=view, osc_port=osc, json=json)

@@ -205,6 +205,17 @@ ClockOut = Annotated[
     list[str] | None,
     typer.Option(metavar="PORT", rich_help_panel=_TIME, help="Send MIDI clock to this port."),
 ]
+Lead = Annotated[
+    float,
+    typer.Option(
+        min=0,
+        max=500,
+        metavar="MS",
+        rich_help_panel=_TIME,
+        help="Hand notes to JACK or a sound card so long before they are due, if it isn't longer "
+        "anyway: more survives a busier machine, less can be changed later.",
+    ),
+]
 Record = Annotated[
     Path | None,
     typer.Option(

@@ -41,8 +41,9 @@ class EngineSettings:
     voice goes to plays what the first one plays. sync: whose tempo:
     "internal", "midi" (the clock of `sync_input`, else of the first input) or "link". clock_out:
     outputs of ours that get MIDI clock. thru: whether what is played is passed to the first
-    output. session: a new folder to record to. priority: of the sender, as SCHED_FIFO has it;
-    None: don't ask for it.
+    output. lead_s: how long before they are due notes are handed to outputs that play ahead (JACK,
+    a sound card), at least; what is handed over can't be taken back. session: a new folder to
+    record to. priority: of the sender, as SCHED_FIFO has it; None: don't ask for it.
     """
 
     director: DirectorSettings
@@ -52,6 +53,7 @@ class EngineSettings:
     sync_input: str | None = None
     clock_out: tuple[str, ...] = ()
     thru: bool = False
+    lead_s: float = 0.0
     session: str | None = None
     priority: int | None = 60
 
@@ -243,6 +245,7 @@ class Engine:
             swing=director.swing,
             start_quarters=director.start_quarters,
             quarters_per_bar=director.quarters_per_bar,
+            lead_s=settings.lead_s,
             session=settings.session,
             priority=settings.priority,
         )

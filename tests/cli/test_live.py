@@ -73,6 +73,7 @@ def test_options_are_the_settings(rnnmusic: Run, fake: type[FakeEngine], tmp_pat
         *("--tempo", 96, "--swing", "2:1", "--metre", "3/4", "--count-in", 1, "--humanise", 10),
         *("--channel", 3, "--voice", "36-59@2:33/2", "--listen-to", 4, "--sync", "midi"),
         *("--sync-in", "clock", "--clock-out", "memory", "--record", tmp_path / "take"),
+        *("--lead", 40),
     )
     assert ran.code == 0, ran.err
     made, director = fake.made, fake.made.director
@@ -80,7 +81,7 @@ def test_options_are_the_settings(rnnmusic: Run, fake: type[FakeEngine], tmp_pat
     assert (made.inputs, made.thru, made.sync) == (("tcp:9999",), True, "midi")
     assert (made.sync_input, made.clock_out) == ("clock", ("memory",))
     assert (director.tempo_bpm, director.swing) == (96, pytest.approx(2 / 3))
-    assert made.session == str(tmp_path / "take")
+    assert (made.session, made.lead_s) == (str(tmp_path / "take"), 0.04)
     assert (director.mode, director.bars, director.seed) == ("respond", 8, 5)
     assert (director.phrases.silence_quarters, director.phrases.answer_bars) == (2, 4)
     steering = director.steering

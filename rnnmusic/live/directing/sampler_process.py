@@ -138,8 +138,8 @@ class _Sampler:
     def _time_left_s(self) -> float:
         """Until the next step has to be sampled; infinite when all is."""
         _, _, quarters_per_s, _ = self._board.clock()
-        now = self._board.quarters_at(time.monotonic())
-        ahead = self._ready_quarters - self._settings.lookahead_quarters - now
+        handed_over = self._board.quarters_at(time.monotonic() + self._board.lead_s)
+        ahead = self._ready_quarters - self._settings.lookahead_quarters - handed_over
         if ahead < 0:
             return 0.0
         return ahead / quarters_per_s if quarters_per_s else math.inf

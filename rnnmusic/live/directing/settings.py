@@ -23,9 +23,9 @@ class DirectorSettings:
 
     checkpoint: the generator's name, as `load` takes it. seed: of all that is random. mode: one
     of `MODES`. bars: where it ends (None: never). quarters_per_bar: the metre. lookahead_quarters:
-    how far ahead it is to sample. tempo_bpm: at the beginning. channel: 1 to 16, of all notes
-    that no voice takes. voices: as `voices.parse` reads them. count_in_bars: bars of clicks
-    before the first beat.
+    how far ahead of what is handed over it samples. tempo_bpm: at the beginning. channel: 1 to
+    16, of all notes that no voice takes. voices: as `voices.parse` reads them. count_in_bars:
+    bars of clicks before the first beat.
 
     prime: the notes to continue, at negative times (`priming.excerpt`). listen_to: the channels,
     1 to 16, whose notes are heard (none: all). phrases: of the mode respond. harmony_voices: at

@@ -21,11 +21,17 @@ class Outlet:
     Whatever a port raises, it is that port which is lost, and nothing else. What sounded there is
     dropped if it has gone away, and ended later if it only refused. As soon as its `is_alive` is
     true, all channels used before are silenced and get their programs back, then it goes on.
+
+    lead_s: how long before it is due a message is handed over: as the port wants it, or so much
+    earlier as is asked for here if the port plays ahead at all.
     """
 
-    def __init__(self, port: OutputPort, on_sent: OnSent, on_change: OnChange) -> None:
+    def __init__(
+        self, port: OutputPort, on_sent: OnSent, on_change: OnChange, lead_s: float = 0.0
+    ) -> None:
         self.port = port
-        self.lead_s = port.lead_s
+        self._least_lead_s = lead_s
+        self.lead_s = self._lead_s()
         self._on_sent, self._on_change = on_sent, on_change
         self._ledger = Ledger()
         self._programs: dict[int, bytes] = {}  # channel -> the last program change
@@ -81,11 +87,15 @@ class Outlet:
             self._lose(f"The MIDI output {self.port.name!r} has gone away; the others play on.")
             return
         self._is_lost = False
-        self.lead_s = self.port.lead_s
+        self.lead_s = self._lead_s()
         self._latest_due_s = now_s
         unended, self._unended = self._unended, []
         if self._send([*unended, *self._ledger.silence(), *self._programs.values()], now_s):
             self._say(f"The MIDI output {self.port.name!r} is back.")
+
+    def _lead_s(self) -> float:
+        lead_s = self.port.lead_s
+        return max(lead_s, self._least_lead_s) if lead_s else 0.0
 
     def _send(self, messages: list[bytes], due_s: float) -> bool:
         if self._is_lost:

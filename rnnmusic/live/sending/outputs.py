@@ -16,7 +16,7 @@ class Outputs:
     """Does for every port, or for every MIDI clock, what the sender wants of all of them.
 
     on_sent(port, message, due_s), on_change(port, is_alive, text): as `Outlet` says them, with the
-    number of the port.
+    number of the port. lead_s: the least lead of ports that play ahead.
     """
 
     def __init__(
@@ -26,9 +26,10 @@ class Outputs:
         beat: BeatClock,
         on_sent: Callable[[int, bytes, float], None],
         on_change: Callable[[int, bool, str], None],
+        lead_s: float = 0.0,
     ) -> None:
         self._outlets = [
-            Outlet(port, partial(on_sent, index), partial(on_change, index))
+            Outlet(port, partial(on_sent, index), partial(on_change, index), lead_s)
             for index, port in enumerate(ports)
         ]
         self._clocks = [ClockSender(self._outlets[port], beat) for port in clock_out]

@@ -49,8 +49,9 @@ class SenderSettings:
     thru: the output that plays what is heard, too; None: none. sync_input: the input whose MIDI
     clock is followed; None: none. clock_out: the outputs that are sent MIDI clock. late_s: a note
     later than this is left out. stall_s: how long nothing may be settled before what sounds is
-    ended. start_s: from the first plan to the first beat, beside the outputs' lead. doubles:
-    outputs that play what the first one plays; their notes are neither counted nor recorded.
+    ended. start_s: from the first plan to the first beat, beside the outputs' lead. lead_s: the
+    least lead of outputs that play ahead. doubles: outputs that play what the first one plays;
+    their notes are neither counted nor recorded.
     """
 
     thru: int | None = None
@@ -60,6 +61,7 @@ class SenderSettings:
     late_s: float = 0.02
     stall_s: float = 0.25
     start_s: float = 0.05
+    lead_s: float = 0.0
 
 
 class Sender:
@@ -92,7 +94,12 @@ class Sender:
         self._settings, self._report, self._notify = settings, report, notify
         self._minutes = Minutes(recorder, settings.doubles)
         self._outputs = Outputs(
-            outputs, settings.clock_out, self._beat, self._note_sent, self._note_change
+            outputs,
+            settings.clock_out,
+            self._beat,
+            self._note_sent,
+            self._note_change,
+            settings.lead_s,
         )
         self._agenda = Agenda(self._handover_s)
         self._ready = -math.inf

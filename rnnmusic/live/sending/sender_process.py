@@ -51,8 +51,9 @@ class SenderConfig:
     outputs, inputs: specs as `open_output` and `open_input` take them. thru: the output that also
     plays what is heard. sync_input: the input whose MIDI clock sets the tempo; is_linked: whether
     Ableton Link does; without either, `tempo_bpm` and plans do. clock_out: the outputs that are
-    sent MIDI clock. start_quarters: the first moment, negative for a count-in. session: the folder
-    to record to. priority: of SCHED_FIFO; None: don't ask for it.
+    sent MIDI clock. start_quarters: the first moment, negative for a count-in. lead_s: the least
+    lead of outputs that play ahead. session: the folder to record to. priority: of SCHED_FIFO;
+    None: don't ask for it.
     """
 
     outputs: tuple[str, ...]
@@ -66,6 +67,7 @@ class SenderConfig:
     swing: float = STRAIGHT
     start_quarters: float = 0.0
     quarters_per_bar: float = 4.0
+    lead_s: float = 0.0
     session: str | None = None
     priority: int | None = 60
 
@@ -201,7 +203,13 @@ class _Process:
             shared.board,
             shared.plans,
             shared.heard,
-            SenderSettings(config.thru, config.sync_input, config.clock_out, config.doubles),
+            SenderSettings(
+                thru=config.thru,
+                sync_input=config.sync_input,
+                clock_out=config.clock_out,
+                doubles=config.doubles,
+                lead_s=config.lead_s,
+            ),
             report,
             notify=partial(ring, self._sampler),
             recorder=recorder,

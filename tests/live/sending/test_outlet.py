@@ -57,6 +57,21 @@ class Post:
         )
 
 
+@pytest.mark.parametrize(
+    ("own_s", "asked_s", "lead_s"), [(0.01, 0.1, 0.1), (0.2, 0.1, 0.2), (0, 1, 0)]
+)
+def test_only_a_port_that_plays_ahead_is_given_more_lead(own_s, asked_s, lead_s):
+    port = Moody()
+    port.lead_s = own_s
+    outlet = Outlet(port, lambda *_: None, lambda *_: None, asked_s)
+    assert outlet.lead_s == lead_s
+    port.is_alive = False
+    outlet.check(0.0)
+    port.is_alive = True
+    outlet.check(1.0)
+    assert outlet.lead_s == lead_s
+
+
 @pytest.mark.parametrize("error", [DeviceError("It is full."), RuntimeError("driver"), OSError(5)])
 @pytest.mark.parametrize("during", [ON, OFF])
 def test_a_port_that_refuses_once_ends_what_sounded_and_goes_on(error, during):
