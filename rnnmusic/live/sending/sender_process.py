@@ -22,7 +22,7 @@ from rnnmusic.live.exchange.line import Line
 from rnnmusic.live.exchange.shared import Shared, SharedHandle
 from rnnmusic.live.ports import open_input, open_output
 from rnnmusic.live.ports.protocol import OutputPort, TimeSource
-from rnnmusic.live.sending.realtime import Housekeeper, ask_for_fifo, prepare
+from rnnmusic.live.sending.realtime import Housekeeper, ask_for_fifo, awake_cores, prepare
 from rnnmusic.live.sending.sender import Sender, SenderSettings
 from rnnmusic.live.sending.timekeeper import Timekeeper
 from rnnmusic.live.session.writer import SessionWriter
@@ -37,8 +37,8 @@ from rnnmusic.live.timing.follow import ClockFollower
 NEAR_S = 0.002
 #: What comes in is never left waiting longer than this, however much is to be sent.
 PATIENCE_S = 0.005
-#: A sleep ends so much before the deadline, since most end up to 0.1 ms too late.
-AWAKE_S = 0.0001
+#: A sleep ends so much before the deadline, since most end up to 0.1 ms too late, some 0.5.
+AWAKE_S = 0.0005
 #: Recordings are written down when there is so much time until the next deadline.
 QUIET_S = 0.01
 TERMINATED = 128 + signal.SIGTERM
@@ -143,6 +143,7 @@ class _Process:
                 for index, spec in enumerate(config.inputs)
             ]
             prepare()
+            stack.enter_context(awake_cores())
             self._line.say(
                 "ready",
                 priority=granted,

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 import gc
+import struct
 
 import pytest
 
-from rnnmusic.live.sending.realtime import COLLECT_EVERY_S, COLLECTING_S, Housekeeper
+from rnnmusic.live.sending.realtime import COLLECT_EVERY_S, COLLECTING_S, Housekeeper, awake_cores
 
 
 @pytest.fixture
@@ -29,3 +30,16 @@ def test_garbage_is_not_collected_again_and_again(collections):
     assert len(collections) == 1
     housekeeper.tidy(100.0 + COLLECT_EVERY_S, 1.0)
     assert len(collections) == 2
+
+
+def test_cores_are_kept_awake_as_long_as_the_file_is_open(tmp_path):
+    (file := tmp_path / "latency").touch()
+    with awake_cores(str(file)):
+        assert struct.unpack("i", file.read_bytes()) == (0,)
+
+
+def test_where_cores_cannot_be_kept_awake_one_plays_on(tmp_path):
+    played = []
+    with awake_cores(str(tmp_path / "none" / "such")):
+        played.append(1)
+    assert played == [1]
