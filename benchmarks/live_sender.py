@@ -8,7 +8,9 @@ Meanwhile a model of GRU-512 size samples, in numpy. The contestants:
 - loop: one thread samples the next step, sleeps until it is due and sends, as most programs do;
 - thread: the same loop sends while another thread of the process samples on and on;
 - sender: `rnnmusic.live.sending.sender_process`, with another process that samples on and on,
-  at ordinary priority and, where the system allows it, with SCHED_FIFO.
+  at ordinary priority and, where the system allows it, with SCHED_FIFO;
+- nothing, FIFO: a loop with SCHED_FIFO that sleeps, reads the clock for the last millisecond and
+  does nothing: what the machine takes away from everybody.
 
 Each is measured with the machine left alone otherwise, and with one more process that computes
 without end for each processor but one. The contestants take turns; of p50, p99 and max over the
@@ -42,7 +44,7 @@ from rnnmusic.live.ports import MemoryPort
 from rnnmusic.live.sending.realtime import FIFO, ask_for_fifo
 from rnnmusic.live.sending.sender_process import SenderConfig, run_sender
 
-TICK_S = 0.005
+TICK_S, AWAKE_S = 0.005, 0.001
 TEMPO_BPM = 120.0
 TICK_QUARTERS = TICK_S * TEMPO_BPM / 60.0
 HIDDEN, CHOICES = 512, 200
@@ -90,6 +92,17 @@ def play_loop(ticks: int, sample: Callable[[], int]) -> list[float]:
 def loop(ticks: int, line: Connection) -> None:
     model = Model()
     line.send(summary(play_loop(ticks, model.step)))
+
+
+def nothing(ticks: int, line: Connection) -> None:
+    ask_for_fifo(60)
+    start_s, late_us = time.monotonic() + 0.1, []
+    for due_s in (start_s + tick * TICK_S for tick in range(ticks)):
+        while (now_s := time.monotonic()) < due_s:
+            if due_s - now_s > AWAKE_S:
+                time.sleep(due_s - now_s - AWAKE_S)
+        late_us.append((now_s - due_s) * 1e6)
+    line.send(summary(late_us))
 
 
 def thread(ticks: int, line: Connection) -> None:
@@ -218,6 +231,7 @@ def main() -> None:
     }
     if fifo_is_allowed():
         contestants["sender, FIFO"] = lambda: two_processes(ticks, 60)
+        contestants["nothing, FIFO"] = lambda: one_process(nothing, ticks)
     elif not options.json:
         print("SCHED_FIFO isn't allowed here: the sender is measured without it only.")
     spare = max(1, (os.cpu_count() or 2) - 1)

@@ -12,7 +12,7 @@ from rnnmusic.live.exchange.wire import ClockChange, End, Moved, Ready, Record, 
 from rnnmusic.live.plan import Plan
 
 #: How long a change may take from choosing its boundary to being in the ring.
-MARGIN_S = 0.004
+MARGIN_S = 0.002
 #: How often a full ring is tried again.
 _RETRY_S = 0.001
 
