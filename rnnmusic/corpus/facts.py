@@ -19,9 +19,6 @@ class Facts(NamedTuple):
     key: int = -1  # 0..11 major on C, C sharp, ..., 12..23 minor: see keys.KEY_NAMES
 
 
-UNKNOWN_FACTS = Facts()
-
-
 def facts(score: Score) -> Facts:
     """Tempo and key of a score, in some 50 microseconds for 5,000 notes."""
     end_tick = score.end_tick

@@ -83,10 +83,3 @@ def streams_of(pieces: Sequence[Piece]) -> tuple[Stream, Stream]:
     if isinstance(pieces, Pieces):
         return pieces.steps, pieces.clock
     return Separate([p.steps for p in pieces]), Separate([p.clock for p in pieces])
-
-
-def lengths_of(pieces: Sequence[Piece]) -> NDArray[np.int64]:
-    """Number of steps of each piece, without unpacking where the sequence knows them."""
-    if isinstance(pieces, Pieces):
-        return pieces.lengths
-    return np.array([len(piece.steps) for piece in pieces], dtype=np.int64)

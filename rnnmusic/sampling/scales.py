@@ -144,12 +144,6 @@ def parse_pitch(text: str) -> int:
     return pitch
 
 
-def pitch_name(pitch: int) -> str:
-    """Name of a MIDI pitch: 60 is "C4"."""
-    names = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
-    return f"{names[pitch % 12]}{pitch // 12 - 1}"
-
-
 def _tonic_and_scale(words: list[str]) -> list[tuple[str, str]]:
     """Ways to read a key: the tonic first, or last."""
     ways = []

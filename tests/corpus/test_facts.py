@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rnnmusic.corpus.facts import UNKNOWN_FACTS, facts, tempo_of
+from rnnmusic.corpus.facts import Facts, facts, tempo_of
 from rnnmusic.score import NOTE, TEMPO, Score, Track, table
 
 
@@ -49,5 +49,5 @@ def test_a_ritardando_moves_nothing() -> None:
 
 def test_facts_are_both() -> None:
     assert facts(score(480, [(0, 600_000)])).tempo_bpm == pytest.approx(100)
-    assert facts(Score()).key == UNKNOWN_FACTS.key == -1
-    assert math.isnan(UNKNOWN_FACTS.tempo_bpm)
+    assert facts(Score()).key == Facts().key == -1
+    assert math.isnan(Facts().tempo_bpm)

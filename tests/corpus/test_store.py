@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rnnmusic.corpus import Corpus, build
-from rnnmusic.corpus.pieces import Piece, Pieces, lengths_of
+from rnnmusic.corpus.pieces import Piece, Pieces
 from rnnmusic.corpus.records import pack
 from rnnmusic.corpus.store import Store
 from rnnmusic.encodings import PianoRoll
@@ -37,7 +37,7 @@ def test_pieces_unpack_to_what_was_packed(lengths: list[int], packed: bool) -> N
         clock = np.concatenate([p.clock for p in originals])
         pieces = Pieces(rows, clock, pieces.names, pieces.offsets, pieces.lengths, bits=24)
     assert len(pieces) == len(originals)
-    assert lengths_of(pieces).tolist() == lengths_of(originals).tolist() == lengths
+    assert pieces.lengths.tolist() == lengths
     for piece, original in zip(pieces, originals, strict=True):
         assert piece.name == original.name
         assert np.array_equal(piece.steps, original.steps)

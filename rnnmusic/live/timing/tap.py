@@ -1,4 +1,4 @@
-"""Tap tempo: a tempo and a beat from a few taps, forgiving of missed and unsteady ones."""
+"""Tap tempo: a tempo from a few taps, forgiving of missed and unsteady ones."""
 
 from __future__ import annotations
 
@@ -39,14 +39,6 @@ class TapTempo:
     def tempo_bpm(self) -> float | None:
         """Beats per minute; None before the third tap."""
         return None if self._period_s is None else 60.0 / self._period_s
-
-    @property
-    def beat_s(self) -> float | None:
-        """When the last beat was, smoothed; None before the third tap."""
-        if self._period_s is None:
-            return None
-        last = self._taps[-1][0]
-        return median(time_s + (last - beat) * self._period_s for beat, time_s in self._taps)
 
     def tap(self, time_s: float) -> float | None:
         """Take a tap; return the tempo in beats per minute, None while there are too few."""
