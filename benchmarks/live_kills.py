@@ -559,6 +559,9 @@ def show(rows: list[dict[str, Any]]) -> None:
 
 
 def main() -> None:
+    # A shell lets what it starts in the background ignore these, and so would the command.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
     parser = argparse.ArgumentParser(description="What is left of a performance that is killed.")
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--parallel", type=int, default=2)
