@@ -101,6 +101,7 @@ def live(
         mode=live_settings.checked_mode(mode or opening.mode or MODES[0], bool(inputs or sync_in)),
         bars=bars,
         quarters_per_bar=past.quarters_per_bar,
+        quarters_per_beat=past.quarters_per_beat,
         channel=channel,
         voices=tuple(voices or ()),
         count_in_bars=count_in,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Protocol
@@ -33,6 +33,11 @@ class Running(Player, Protocol):
         """Whether it plays."""
         ...
 
+    @property
+    def outputs(self) -> Sequence[str]:
+        """What the ports that it plays to are called."""
+        ...
+
     def poll(self, timeout_s: float) -> list[dict[str, Any]]:
         """Status messages since the last call, waited for so long."""
         ...
@@ -50,16 +55,15 @@ def play(settings: EngineSettings, *, view: bool | None, osc_port: int | None, j
     if view and not can_draw:
         raise UsageError("--view was given, but there is no terminal to show it on; leave it out.")
     with_view = can_draw and view is not False
-    stage = _stage(settings)
     # While it starts, a signal is an exception, and the engine takes itself down again.
     with Engine(settings) as engine, stop_on_signals() as stop, ExitStack() as stack:
-        actions = Actions(engine)
+        stage, actions = _stage(settings, engine.outputs), Actions(engine)
         director = settings.director
         actions.values.update(director.steering.to_dict())
         actions.values.update(tempo=director.tempo_bpm, swing=director.swing)
         if osc_port is not None:
             stack.enter_context(_osc(actions, osc_port, stage))
-        note(_opening(settings, with_view))
+        note(_opening(settings, engine.outputs, with_view))
         _look_on(engine, stop, stage, actions, with_view=with_view)
         report = engine.stop()
     _say_report(report, json=json)
@@ -121,23 +125,24 @@ def _osc(actions: Actions, port: int, stage: Stage) -> Iterator[None]:
         server.close()
 
 
-def _stage(settings: EngineSettings) -> Stage:
+def _stage(settings: EngineSettings, outputs: Sequence[str]) -> Stage:
     director = settings.director
     return Stage(
-        f"{director.checkpoint} · seed {director.seed}",
-        outputs=tuple(dict.fromkeys((*settings.outputs, *settings.clock_out))),
+        director.checkpoint,
+        director.seed,
+        outputs=tuple(outputs),
         quarters_per_bar=director.quarters_per_bar,
         tempo_bpm=director.tempo_bpm,
         sync=settings.sync,
     )
 
 
-def _opening(settings: EngineSettings, with_view: bool) -> str:
+def _opening(settings: EngineSettings, outputs: Sequence[str], with_view: bool) -> str:
     tempo = f"at {settings.director.tempo_bpm:g} quarters a minute"
     if settings.sync != "internal":
         tempo = f"at the tempo of {'Ableton Link' if settings.sync == 'link' else 'a MIDI clock'}"
     ends = "q ends it" if with_view else "Ctrl-C stops"
-    return f"Playing to {', '.join(settings.outputs)} {tempo}; {ends}."
+    return f"Playing to {', '.join(outputs)} {tempo}; {ends}."
 
 
 def _say_report(report: EngineReport, *, json: bool) -> None:

@@ -55,12 +55,12 @@ def steering_of(values: Mapping[str, Value]) -> Steering:
     )
 
 
-def quarters_per_bar(metre: str) -> float:
-    """The length of a bar of this metre, "3/4" or "6/8"."""
+def _parsed_metre(metre: str) -> tuple[int, int]:
+    """Beats of a bar and their value, of "3/4" or "6/8"."""
     match = re.fullmatch(r"(\d{1,2})/(1|2|4|8|16)", metre.strip())
     if match is None or int(match[1]) == 0:
         raise UsageError(f"--metre was given {metre!r}; write beats and their value, as in 3/4.")
-    return int(match[1]) * 4 / int(match[2])
+    return int(match[1]), int(match[2])
 
 
 def checked_mode(mode: str, has_input: bool) -> str:
@@ -80,9 +80,15 @@ def checked_sync(source: str, port: str | None) -> str:
 
 
 def prime_notes(path: Path | None, bars: int, metre: str | None) -> Excerpt:
-    """The last bars of a MIDI file to go on from, and how long a bar is: as `metre` says, or else
-    as that file does, or else four quarters."""
+    """The last bars of a MIDI file to go on from, and the metre: as `metre` says, or else as that
+    file does, or else four quarters."""
     from rnnmusic.live.directing import priming
+    from rnnmusic.live.directing.count_in import quarters_per_beat
 
-    found = priming.Excerpt((), 4.0) if path is None else priming.excerpt(path, bars)
-    return found if metre is None else found._replace(quarters_per_bar=quarters_per_bar(metre))
+    found = priming.Excerpt() if path is None else priming.excerpt(path, bars)
+    if metre is None:
+        return found
+    beats, value = _parsed_metre(metre)
+    return found._replace(
+        quarters_per_bar=4.0 * beats / value, quarters_per_beat=quarters_per_beat(beats, value)
+    )

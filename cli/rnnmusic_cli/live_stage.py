@@ -18,11 +18,12 @@ FIGURES = ("notes", "dropped", "stalls")
 class Stage:
     """What is known of the performance, from the engine's status messages.
 
-    title: what plays. outputs: what it plays to; silent: those that have gone away. notices:
+    checkpoint: what plays. outputs: what it plays to; silent: those that have gone away. notices:
     (where, sentence), newest last. failure: why it ended, where it shouldn't have.
     """
 
-    title: str
+    checkpoint: str
+    seed: int = 0
     outputs: tuple[str, ...] = ()
     quarters_per_bar: float = 4.0
     tempo_bpm: float = 120.0
@@ -42,6 +43,8 @@ class Stage:
         kind = message.get("kind")
         if kind == "state":
             self._take_state(message)
+        elif kind == "steering":
+            self.checkpoint = str(message.get("checkpoint", self.checkpoint))
         elif kind == "error":
             self.failure = RnnMusicError(str(message["text"]))
             return

@@ -62,8 +62,9 @@ class View:
         for name, is_on in (("frozen", self.desk.is_frozen), ("loop", self.desk.is_looping)):
             if is_on:
                 line += [("  ", ""), (f" {name} ", "bold reverse yellow")]
-        space = width - sum(len(text) for text, _ in line) - len(stage.title) - 1
-        return [*line, (" " * max(1, space), ""), (stage.title, FAINT)]
+        title = f"{stage.checkpoint} · seed {stage.seed}"
+        space = width - sum(len(text) for text, _ in line) - len(title) - 1
+        return [*line, (" " * max(1, space), ""), (title, FAINT)]
 
     def _music(self, width: int, height: int) -> list[Line]:
         if height < 2:

@@ -96,6 +96,7 @@ class Engine:
         self._crew: dict[str, Member] = {}
         self._state_asked_s = -math.inf
         self._early: list[dict[str, Any]] = []  # said before anyone could ask
+        self._outputs: tuple[str, ...] = ()
         self._result: dict[str, Any] = {}
         self._reason = ""
 
@@ -103,6 +104,11 @@ class Engine:
     def is_running(self) -> bool:
         """Whether the sender still plays."""
         return "sender" in self._crew and not self._crew["sender"].is_gone
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """What the ports that it plays to are called; none before it has started."""
+        return self._outputs
 
     @property
     def pids(self) -> dict[str, int]:
@@ -271,6 +277,8 @@ class Engine:
             message["from"] = member.name
             if message["kind"] == "result":
                 self._result = message
+            elif message["kind"] == "ready" and member.name == "sender":
+                self._outputs = tuple(message["outputs"])
             elif message["kind"] == "error":
                 self._reason = self._reason or message["text"]
         if member.is_gone and not self._result and not self._reason:

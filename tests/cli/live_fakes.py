@@ -32,7 +32,7 @@ class FakePlayer:
 
 
 def a_stage() -> Stage:
-    return Stage("bach-gru", ("FLUID Synth", "Pedal"))
+    return Stage("bach-gru", outputs=("FLUID Synth", "Pedal"))
 
 
 def status(

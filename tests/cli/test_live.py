@@ -36,6 +36,10 @@ class FakeEngine(FakePlayer):
     def is_running(self) -> bool:
         return bool(self._left)
 
+    @property
+    def outputs(self) -> list[str]:
+        return [f"the {name}" for name in self.made.outputs]
+
     def poll(self, timeout_s: float) -> list[dict[str, Any]]:
         return [self._left.pop(0)]
 
@@ -128,7 +132,8 @@ def test_a_prime_brings_its_metre(rnnmusic: Run, fake: type[FakeEngine], tmp_pat
     assert all(-8 <= start < end <= 0 for start, end, *_ in notes)
     assert fake.made.director.quarters_per_bar == 4
     assert rnnmusic(*prime, "--metre", "6/8").code == 0
-    assert fake.made.director.quarters_per_bar == 3
+    director = fake.made.director
+    assert (director.quarters_per_bar, director.quarters_per_beat) == (3, 1.5)
 
 
 def test_notices_are_lines_and_the_report_is_the_result(
@@ -136,7 +141,7 @@ def test_notices_are_lines_and_the_report_is_the_result(
 ) -> None:
     fake.says = [status(), {"kind": "notice", "text": "The port has vanished."}, status(4.0)]
     ran = rnnmusic("live", "bach-gru", "-o", "memory")
-    assert ran.err.startswith("Playing to memory at 120 quarters a minute; Ctrl-C stops.\n")
+    assert ran.err.startswith("Playing to the memory at 120 quarters a minute; Ctrl-C stops.\n")
     assert "The port has vanished.\n" in ran.err
     assert ran.out.startswith("7 notes; messages left p50 0.01, p99 0.34")
     assert "2 dropped" in ran.out

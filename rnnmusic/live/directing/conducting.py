@@ -30,6 +30,7 @@ class Conducting:
     ) -> None:
         self._stage, self._bar, self._load = stage, quarters_per_bar, load
         self.stepper: Stepper | None = None  # that was swapped in last
+        self.checkpoint: str | None = None  # and its name
         self._performer = stage.performer
         self._orders: dict[str, Callable[..., None]] = {
             "rewind": self._rewind,
@@ -79,7 +80,7 @@ class Conducting:
         self._performer.morph(first, second, share, at)
 
     def _swap(self, at: float, name: Any) -> None:
-        self.stepper = self._load(name)
+        self.stepper, self.checkpoint = self._load(name), name
         self._performer.swap(self.stepper, at)
 
 

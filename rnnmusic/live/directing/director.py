@@ -74,7 +74,9 @@ class Director:
         for voice in self._voices.all:
             self._choose_program(voice, settings.start_quarters)
         delay_s = settings.hands().mean_delay_s  # as all notes have it
-        for planned, rank in clicks(settings.count_in_bars, settings.quarters_per_bar):
+        for planned, rank in clicks(
+            settings.count_in_bars, settings.quarters_per_bar, settings.quarters_per_beat
+        ):
             self._stage.outgoing.say(planned._replace(delay_s=delay_s), rank)
 
     @property
@@ -91,6 +93,7 @@ class Director:
             "is_looping": activity == LOOP,
             "controls": self._values(),
             "learning": self._controls.learning,
+            "checkpoint": self._conducting.checkpoint or self._settings.checkpoint,
         }
 
     def handle(self, event: Event) -> Plan:
@@ -184,6 +187,8 @@ class Director:
         self._said.clear()
         if self._conducting.knows(name):
             self._conducting.order(name, arguments, at)
+            if name == "swap":
+                self._notices.append(f"{arguments[0]} takes over.")
             if self._conducting.stepper is not None:
                 self._keys.lowest_pitch, self._keys.highest_pitch = _range(self._conducting.stepper)
             return

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from rnnmusic.errors import InputError, UsageError
+from rnnmusic.live.directing.count_in import quarters_per_beat
 from rnnmusic.score import METRE, NOTE, Score, Track, table
 
 #: (start_quarters, end_quarters, pitch, velocity); times are negative, the music begins at 0.
@@ -19,8 +20,9 @@ TICKS_PER_QUARTER = 960
 class Excerpt(NamedTuple):
     """The last bars of a score, drums left out, and its last metre."""
 
-    notes: tuple[PrimeNote, ...]
-    quarters_per_bar: float
+    notes: tuple[PrimeNote, ...] = ()
+    quarters_per_bar: float = 4.0
+    quarters_per_beat: float = 1.0
 
 
 def excerpt(path: str | os.PathLike[str], bars: int) -> Excerpt:
@@ -46,13 +48,16 @@ def excerpt(path: str | os.PathLike[str], bars: int) -> Excerpt:
             "more bars, or another file."
         )
     quarter = score.ticks_per_quarter
-    metre = score.metres[-1] if len(score.metres) else None
+    numerator, denominator = 4, 4
+    if len(score.metres):
+        numerator, denominator = (int(score.metres[-1][n]) for n in ("numerator", "denominator"))
     return Excerpt(
         tuple(
             ((start - end_tick) / quarter, (end - end_tick) / quarter, pitch, velocity)
             for start, end, pitch, velocity in notes.tolist()
         ),
-        4.0 if metre is None else 4.0 * int(metre["numerator"]) / int(metre["denominator"]),
+        4.0 * numerator / denominator,
+        quarters_per_beat(numerator, denominator),
     )
 
 

@@ -22,10 +22,10 @@ class DirectorSettings:
     """What a director plays by.
 
     checkpoint: the generator's name, as `load` takes it. seed: of all that is random. mode: one
-    of `MODES`. bars: where it ends (None: never). quarters_per_bar: the metre. lookahead_quarters:
-    how far ahead of what is handed over it samples. tempo_bpm: at the beginning. channel: 1 to
-    16, of all notes that no voice takes. voices: as `voices.parse` reads them. count_in_bars:
-    bars of clicks before the first beat.
+    of `MODES`. bars: where it ends (None: never). quarters_per_bar, quarters_per_beat: the metre;
+    lookahead_quarters: how far ahead of what is handed over it samples. tempo_bpm: at the
+    beginning. channel: 1 to 16, of all notes that no voice takes. voices: as `voices.parse` reads
+    them. count_in_bars: bars of clicks before the first beat.
 
     prime: the notes to continue, at negative times (`priming.excerpt`). listen_to: the channels,
     1 to 16, whose notes are heard (none: all). phrases: of the mode respond. harmony_voices: at
@@ -41,6 +41,7 @@ class DirectorSettings:
     mode: str = "solo"
     bars: int | None = None
     quarters_per_bar: float = 4.0
+    quarters_per_beat: float = 1.0
     lookahead_quarters: float = 1.0
     tempo_bpm: float = 120.0
     swing: float = 0.5
@@ -66,6 +67,7 @@ class DirectorSettings:
             raise UsageError(
                 f"A bar of {self.quarters_per_bar:g} quarters fits no metre; give whole 64ths."
             )
+        _check("length of a beat in quarters", self.quarters_per_beat, 0.25, 15)
         _check("look-ahead in quarters", self.lookahead_quarters, 0.0625, 64)
         checked_tempo(self.tempo_bpm)
         checked_swing(self.swing)

@@ -115,7 +115,8 @@ def open_input(
     with _closing_on_error(device.driver):
         return PluggedInput(
             device.name,
-            lambda name: opened(name, on_message, hears_clock),
+            lambda name, on_message: opened(name, on_message, hears_clock),
+            on_message,
             device.names,
             device.driver.close,
         )

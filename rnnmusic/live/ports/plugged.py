@@ -8,8 +8,9 @@ from contextlib import suppress
 from typing import Generic, TypeVar
 
 from rnnmusic.errors import DeviceError
+from rnnmusic.live.ports.filtering import let_go
 from rnnmusic.live.ports.naming import returned
-from rnnmusic.live.ports.protocol import InputPort, OutputPort, TimeSource
+from rnnmusic.live.ports.protocol import InputPort, OnMessage, OutputPort, TimeSource
 
 LOOK_EVERY_S = 0.5
 CLOSE_PATIENCE_S = 0.1
@@ -147,4 +148,34 @@ class PluggedOutput(Plugged[OutputPort]):
 
 
 class PluggedInput(Plugged[InputPort]):
-    """An input that can be unplugged and comes back under the same object."""
+    """An input that can be unplugged and comes back under the same object.
+
+    open_port(name, on_message): opens it. on_message: also told that every key is released when
+    the port is lost.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        open_port: Callable[[str, OnMessage], InputPort],
+        on_message: OnMessage,
+        names: Callable[[], Iterable[str]],
+        on_close: Callable[[], None] = lambda: None,
+        *,
+        look_every_s: float = LOOK_EVERY_S,
+    ) -> None:
+        """DeviceError where the port can't be opened now."""
+        self._on_message = on_message
+        super().__init__(
+            name,
+            lambda name: open_port(name, on_message),
+            names,
+            on_close,
+            look_every_s=look_every_s,
+        )
+
+    def _lose(self) -> None:
+        is_lost = self._port is not None and not self._is_closed.is_set()
+        super()._lose()
+        if is_lost:
+            let_go(self._on_message)

@@ -10,8 +10,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from rnnmusic.errors import DeviceError, UsageError
-from rnnmusic.live.messages import ALL_NOTES_OFF, control_change
-from rnnmusic.live.ports.filtering import unheard
+from rnnmusic.live.ports.filtering import let_go, unheard
 from rnnmusic.live.ports.protocol import OnMessage
 
 if TYPE_CHECKING:
@@ -133,15 +132,10 @@ class TcpInput:
                 elif not self._hear(source, players[source]):
                     del players[source]
                     source.close()
-                    self._let_go()
+                    if not self._is_closed:
+                        let_go(self._on_message)
         for source in (self._server, *players):
             source.close()
-
-    def _let_go(self) -> None:
-        """A player who leaves with keys down lets go of them."""
-        for channel in range(16):
-            if not self._is_closed:
-                self._on_message(control_change(channel, ALL_NOTES_OFF, 0), time.monotonic())
 
     def _hear(self, player: socket.socket, parser: Parser) -> bool:
         """Pass on what a player has sent; whether it is still there."""

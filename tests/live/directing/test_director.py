@@ -6,6 +6,7 @@ import math
 
 import pytest
 
+from rnnmusic.live.directing.count_in import quarters_per_beat
 from rnnmusic.live.directing.settings import DirectorSettings
 from rnnmusic.live.events import Extend, Heard, Moved, Ordered, Turned
 from rnnmusic.live.listening import PhraseSettings
@@ -77,6 +78,21 @@ def test_a_count_in_clicks_each_beat_before_the_first_and_accents_bars(model):
     assert [time for time, _ in clicks] == [-6.0, -5.0, -4.0, -3.0, -2.0, -1.0]
     assert [pitch for _, pitch in clicks] == [76, 77, 77, 76, 77, 77]
     assert min(start for start, _, channel, _ in stream.notes() if channel == 0) >= 0.0
+
+
+def test_a_count_in_counts_what_the_metre_is_counted_in(model):
+    stream = solo(model, count_in_bars=1, quarters_per_bar=3.0, quarters_per_beat=1.5)
+    stream.play(1.0)
+    clicks = [start for start, _, channel, _ in stream.notes() if channel == 9]
+    assert clicks == [-3.0, -1.5]
+
+
+@pytest.mark.parametrize(
+    ("metre", "quarters"),
+    [((4, 4), 1), ((6, 8), 1.5), ((3, 8), 0.5), ((2, 2), 2), ((7, 8), 0.5), ((12, 16), 0.75)],
+)
+def test_what_a_metre_is_counted_in(metre, quarters):
+    assert quarters_per_beat(*metre) == quarters
 
 
 def test_clicks_are_as_late_as_the_notes_of_loose_hands_are_on_average(model):
@@ -345,7 +361,10 @@ def test_models_are_swapped_at_the_bar_line():
     stream, plain = solo("roll"), solo("roll")
     stream.play(10.0)
     plain.play(12.0)
-    stream.handle(Ordered(9.0, "swap", ("events",)))
+    assert stream.director.describe()["checkpoint"] == "roll"
+    plan = stream.handle(Ordered(9.0, "swap", ("events",)))
+    assert plan.notices == ("events takes over.",)
+    assert stream.director.describe()["checkpoint"] == "events"
     stream.play(60.0)
     assert strikes(stream, until=12.0) == strikes(plain, until=12.0)
     grid = {start % 0.25 for start, _ in strikes(stream, since=12.0)}

@@ -25,8 +25,8 @@ def song(tmp_path):
 
 
 def test_the_last_bars_end_at_time_0(song):
-    notes, quarters_per_bar = excerpt(song, 2)
-    assert quarters_per_bar == 3.0
+    notes, quarters_per_bar, quarters_per_beat = excerpt(song, 2)
+    assert (quarters_per_bar, quarters_per_beat) == (3.0, 1.0)
     assert [start for start, *_ in notes] == [-6.0, -5.0, -4.0, -3.0, -2.0]
     assert notes[0] == (-6.0, -5.5, 66, 70)
 

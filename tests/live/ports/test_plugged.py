@@ -7,7 +7,7 @@ import time
 import pytest
 
 from rnnmusic.errors import DeviceError
-from rnnmusic.live.messages import note_on
+from rnnmusic.live.messages import control_change, note_on
 from rnnmusic.live.ports.naming import returned
 from rnnmusic.live.ports.plugged import PluggedInput, PluggedOutput
 from tests.live.ports.fakes import FakeDriver, FakeInput, FakeOutput
@@ -126,7 +126,8 @@ def test_an_input_goes_on_after_it_returns(driver):
     heard = []
     port = PluggedInput(
         "Synth:in 20:0",
-        lambda name: FakeInput(name, lambda *message: heard.append(message), False),
+        lambda name, on_message: FakeInput(name, on_message, False),
+        lambda *message: heard.append(message),
         driver.outputs,
         look_every_s=NEVER_S,
     )
@@ -134,13 +135,16 @@ def test_an_input_goes_on_after_it_returns(driver):
     driver.present.remove("Synth:in 20:0")
     port.look()
     assert not port.is_alive
+    # Keys that were down aren't held for ever.
+    assert [message for message, _ in heard] == [control_change(c, 123, 0) for c in range(16)]
+    heard.clear()
     driver.present.append("Synth:in 20:0")
     port.look()
     assert port.is_alive
     port._port.hear(A, 1.0)
-    assert heard == [(A, 1.0)]
     port.close()
     assert not port.is_alive
+    assert heard == [(A, 1.0)]
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from rnnmusic.live.exchange.commit import MARGIN_S
 from rnnmusic.live.exchange.wire import HeardMessage, Moved, Transport
 from rnnmusic.live.messages import (
     CONTINUE,
@@ -153,7 +154,7 @@ def test_a_held_future_waits_and_is_replaced():
     stage.window.commit(Plan(9.0, (*note(1, 3, 60), *note(1.6, 3, 61))))
     stage.play(1.5)
     at = stage.window.hold(stage.clock.now())
-    assert at == pytest.approx(stage.quarters + 0.004)
+    assert at == pytest.approx(stage.quarters + MARGIN_S)
     stage.play(0.2)  # a slow sampler: 61 is due meanwhile, and held
     assert stage.ports[0].notes == [ON]
     new = (Planned(at + 0.3, note_on(0, 65, 80)), Planned(4.0, OFF))
