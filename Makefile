@@ -7,12 +7,13 @@ BIN := $(VENV)/bin
 FUZZ_SECONDS := 600
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test test-slow fuzz bench lint clean help
+.PHONY: demo test test-slow explore fuzz bench lint clean help
 
 help:
 	@echo "make demo       train on Bach chorales for two minutes, write demo/bach.{mid,wav,png}"
 	@echo "make test       run the test suite"
 	@echo "make test-slow  run the slow tests"
+	@echo "make explore    run the test suite on examples that nobody has tried yet"
 	@echo "make fuzz       feed the MIDI reader broken files for ten minutes (FUZZ_SECONDS=600)"
 	@echo "make bench      measure the figures of docs/benchmarks.md"
 	@echo "make lint       ruff, mypy and the floors of the architecture"
@@ -25,6 +26,9 @@ test: $(INSTALLED)
 
 test-slow: $(INSTALLED)
 	$(BIN)/python -m pytest -m slow
+
+explore: $(INSTALLED)
+	HYPOTHESIS_PROFILE=explore $(BIN)/python -m pytest -m "not slow"
 
 fuzz: $(INSTALLED)
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet --group fuzz

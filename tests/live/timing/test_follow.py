@@ -54,7 +54,7 @@ def phase_errors_s(times_s: Times, jitter_s: float, seed: int, guess_bpm: float 
 @given(st.floats(20, 400), st.floats(30, 300))
 def test_a_clean_clock_is_met_exactly_after_two_beats(tempo_bpm: float, guess_bpm: float) -> None:
     errors_s = phase_errors_s(steady(tempo_bpm, 200), 0.0, 0, guess_bpm)
-    assert np.abs(errors_s[TWO_BEATS:]).max() < 1e-4
+    assert np.abs(errors_s[TWO_BEATS:]).max() < 3e-4
 
 
 @pytest.mark.parametrize(
