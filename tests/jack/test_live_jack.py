@@ -5,6 +5,7 @@ It needs Debian's jackd2 and fluidsynth, which .ci/run installs.
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -14,6 +15,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -34,6 +36,8 @@ SERVER = "rnnmusic-live"
 RATE, TEMPO_BPM = 48_000, 400
 SIXTEENTH_FRAMES = RATE * 60 // TEMPO_BPM // 4
 LEAD_MS = 100  # a virtual machine whose processors pause isn't what is tested here
+OWN_LEAD_MS = 12  # two periods, what a message needs in any case
+ATTEMPTS = 5
 
 
 @pytest.fixture(scope="module")
@@ -52,12 +56,12 @@ def live(env: dict[str, str], *options: object) -> subprocess.Popen[str]:
     )
 
 
-def played(env: dict[str, str], *options: object) -> str:
-    """Play to the end; the line that tells how it went."""
-    process = live(env, "--tempo", TEMPO_BPM, "--lead", LEAD_MS, *options)
+def played(env: dict[str, str], *options: object) -> dict[str, Any]:
+    """Play to the end; the report that tells how it went."""
+    process = live(env, "--tempo", TEMPO_BPM, "--lead", LEAD_MS, "--json", *options)
     out, err = process.communicate(timeout=180)
     assert process.returncode == 0, err
-    return out
+    return dict(json.loads(out))
 
 
 def is_on(message: bytes) -> bool:
@@ -94,14 +98,19 @@ def test_fluidsynth_receives_what_was_sampled(env: dict[str, str], tmp_path: Pat
 
 @pytest.mark.parametrize("is_busy", [False, True], ids=["idle", "busy"])
 def test_every_note_is_on_its_frame(env: dict[str, str], is_busy: bool) -> None:
-    with Burner() if is_busy else nullcontext(), Listener(env) as listener:
-        told = played(env, "--out", "ear", "--bars", 40)
-        heard = listener.stop()
-    frames = [frame for frame, message in heard if is_on(message)]
-    first = frames[0]
-    assert len(frames) > 500
-    assert {(frame - first) % SIXTEENTH_FRAMES for frame in frames} == {0}, told
-    assert sounding([message for _, message in heard]) == []
+    for _ in range(ATTEMPTS):
+        with Burner() if is_busy else nullcontext(), Listener(env) as listener:
+            told = played(env, "--out", "ear", "--bars", 40)
+            heard = listener.stop()
+        assert sounding([message for _, message in heard]) == []
+        frames = [frame for frame, message in heard if is_on(message)]
+        assert len(frames) > 500
+        off_grid = Counter((frame - frames[0]) % SIXTEENTH_FRAMES for frame in frames)
+        if off_grid.keys() == {0}:
+            return
+        # Only what was handed over too late may be off: the machine had stood still for long.
+        assert told["lateness_max_us"] > 1000 * (LEAD_MS - OWN_LEAD_MS), (told, off_grid)
+    pytest.fail(f"the machine stood still in each of {ATTEMPTS} runs: is it overloaded?")
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
