@@ -28,6 +28,7 @@ from rnnmusic.live.messages import SYSTEM, is_note_on
 from rnnmusic.live.plan import Planned
 from rnnmusic.live.ports.protocol import OutputPort, TimeSource
 from rnnmusic.live.sending.agenda import Agenda, Entry
+from rnnmusic.live.sending.horizon import Horizon
 from rnnmusic.live.sending.minutes import Minutes
 from rnnmusic.live.sending.outputs import Outputs
 from rnnmusic.live.sending.tally import Tally
@@ -38,6 +39,8 @@ from rnnmusic.live.session.writer import SessionWriter
 CHECK_S = 0.1
 #: While the sampler holds the sender, how soon to look again should its wake-up get lost.
 HELD_S = 0.001
+#: A note that would come later than this is left out.
+LATE_S = 0.02
 #: Told what the performer should know: {"kind": ..., "text": a sentence, ...}, JSON-able.
 Report = Callable[[dict[str, Any]], None]
 
@@ -58,7 +61,7 @@ class SenderSettings:
     sync_input: int | None = None
     clock_out: tuple[int, ...] = ()
     doubles: tuple[int, ...] = ()
-    late_s: float = 0.02
+    late_s: float = LATE_S
     stall_s: float = 0.25
     start_s: float = 0.05
     lead_s: float = 0.0
@@ -102,10 +105,9 @@ class Sender:
             settings.lead_s,
         )
         self._agenda = Agenda(self._handover_s)
-        self._ready = -math.inf
-        self._frozen_from = math.inf  # what lies from here on waits for an answer to a jump
+        self._horizon = Horizon(board, self._beat, settings.stall_s)
         self._end = math.inf
-        self._has_begun = self._is_stalled = self._is_over = False
+        self._has_begun = self._is_over = False
         self._begins_s = math.inf
         self._next_check_s = -math.inf
         self._playing: bytes | None = None  # the planned message that is being sent
@@ -150,20 +152,20 @@ class Sender:
                             self._agenda.add(planned._replace(port=double))
                 case Retract(quarters):
                     self._agenda.retract(quarters)
-                    self._settle(min(self._ready, quarters))
+                    self._horizon.retract(quarters)
                     if quarters <= self._end:
                         self._end = math.inf
                 case Ready(quarters):
-                    self._settle(quarters)
+                    self._horizon.settle(quarters)
                     self._start()
                 case ClockChange(name, value):
                     self._time.change(name, value, self._clock.now())
                     self._agenda.reschedule()
                 case End(quarters):
                     self._end = quarters
-                    self._settle(math.inf)
+                    self._horizon.settle(math.inf)
                 case Moved():
-                    self._frozen_from = math.inf
+                    self._horizon.thaw()
                 case HeardMessage() | Transport():
                     raise ValueError("the sampler sent what only the sender may send")
 
@@ -183,7 +185,7 @@ class Sender:
             next_s,
             self._outputs.next_tick_s,
             self._next_check_s,
-            self._stall_s(),
+            self._horizon.stall_s if self._has_begun else math.inf,
             self._beat.due_s(self._end),
         )
 
@@ -230,7 +232,7 @@ class Sender:
         held: list[Entry] = []
         while (entry := self._agenda.pop(now_s)) is not None:
             quarters = entry.planned.time_quarters
-            if quarters >= self._frozen_from or not self._board.claim(quarters):
+            if self._horizon.is_frozen(quarters) or not self._board.claim(quarters):
                 held.append(entry)
             elif len(self._plans):
                 # It came before we claimed: it may be the end of a hold, and retract this.
@@ -280,7 +282,8 @@ class Sender:
     def _start(self) -> None:
         """Let the clock run, when something is settled and no other machine does it."""
         now_s = self._clock.now()
-        if self._is_settled and not (self._has_begun or self._time.is_following):
+        may_start = not (self._has_begun or self._time.is_following)
+        if may_start and self._horizon.is_ahead_of(now_s):
             begins_s = now_s + self._settings.start_s + self._outputs.lead_s
             self._time.start(begins_s)
             self._began(begins_s)
@@ -297,7 +300,7 @@ class Sender:
             self._outputs.release(now_s)
             first_unsent = math.nextafter(self._board.sent_quarters, math.inf)
             at_quarters = max(happened.at_quarters, first_unsent)
-            self._frozen_from = min(self._frozen_from, at_quarters)
+            self._horizon.freeze(at_quarters)
             self._tell(Moved(at_quarters, happened.to_quarters))
             self._outputs.move_clocks(happened.to_quarters, now_s)
         elif happened is not None:
@@ -313,35 +316,14 @@ class Sender:
 
     # Looking after things.
 
-    def _settle(self, ready_quarters: float) -> None:
-        self._ready = self._board.ready_quarters = ready_quarters
-
-    @property
-    def _is_settled(self) -> bool:
-        """Whether it is known what to play first."""
-        return self._ready > self._beat.quarters_at(self._clock.now())
-
-    def _settled_s(self) -> float:
-        """Until when it is known what to play."""
-        settled = min(self._ready, self._board.hold_quarters, self._frozen_from)
-        return self._beat.due_s(settled)
-
-    def _stall_s(self) -> float:
-        """When what sounds will have to be ended, if the sampler doesn't plan on."""
-        if self._is_stalled or not self._has_begun:
-            return math.inf
-        return self._settled_s() + self._settings.stall_s
-
     def _watch(self, now_s: float) -> None:
         """End what sounds when the sampler has fallen behind; notice when it has caught up."""
-        if not self._is_stalled:
-            if self._stall_s() <= now_s:
-                self._is_stalled = True
-                self.tally.stalls += 1
-                self._outputs.release(now_s)
-                self._report({"kind": "stalled", "text": "The sampler fell behind: silence."})
-        elif self._settled_s() > now_s:
-            self._is_stalled = False
+        has_stalled = self._horizon.has_stalled(now_s) if self._has_begun else None
+        if has_stalled:
+            self.tally.stalls += 1
+            self._outputs.release(now_s)
+            self._report({"kind": "stalled", "text": "The sampler fell behind: silence."})
+        elif has_stalled is False:
             self._report({"kind": "caught up", "text": "The sampler has caught up."})
 
     def _check(self, now_s: float) -> None:
@@ -351,7 +333,7 @@ class Sender:
             self._report({"kind": "clock", "text": "The MIDI clock that was followed is gone."})
             here = self._beat.quarters_at(now_s)
             self._heed(None if self._beat.is_running else Transport("stop", here), now_s)
-        elif self._time.is_linked and self._is_settled:
+        elif self._time.is_linked and self._horizon.is_ahead_of(now_s):
             self._heed(self._time.poll(), now_s)
         self.tally.publish(self._board)
 

@@ -23,7 +23,7 @@ from rnnmusic.live.exchange.shared import Shared, SharedHandle
 from rnnmusic.live.ports import open_input, open_output
 from rnnmusic.live.ports.protocol import OutputPort, TimeSource
 from rnnmusic.live.sending.realtime import Housekeeper, ask_for_fifo, awake_cores, prepare
-from rnnmusic.live.sending.sender import Sender, SenderSettings
+from rnnmusic.live.sending.sender import LATE_S, Sender, SenderSettings
 from rnnmusic.live.sending.timekeeper import Timekeeper
 from rnnmusic.live.session.writer import SessionWriter
 from rnnmusic.live.signals import exit_at_once, leave_signals_to_the_parent
@@ -54,8 +54,8 @@ class SenderConfig:
     plays what is heard. sync_input: the input whose MIDI clock sets the tempo; is_linked: whether
     Ableton Link does; without either, `tempo_bpm` and plans do. clock_out: the outputs that are
     sent MIDI clock. start_quarters: the first moment, negative for a count-in. lead_s: the least
-    lead of outputs that play ahead. session: the folder to record to. priority: of SCHED_FIFO;
-    None: don't ask for it.
+    lead of outputs that play ahead. late_s: a note later than this is left out. session: the
+    folder to record to. priority: of SCHED_FIFO; None: don't ask for it.
     """
 
     outputs: tuple[str, ...]
@@ -70,6 +70,7 @@ class SenderConfig:
     start_quarters: float = 0.0
     quarters_per_bar: float = 4.0
     lead_s: float = 0.0
+    late_s: float = LATE_S
     session: str | None = None
     priority: int | None = 60
 
@@ -212,6 +213,7 @@ class _Process:
                 clock_out=config.clock_out,
                 doubles=config.doubles,
                 lead_s=config.lead_s,
+                late_s=config.late_s,
             ),
             report,
             notify=partial(ring, self._sampler),

@@ -84,7 +84,8 @@ class Sending:
 
 
 def config(path, **changes) -> SenderConfig:
-    return SenderConfig((str(path),), tempo_bpm=240, priority=None, **changes)
+    """Whatever happens on the machine, no note is too late to be played."""
+    return SenderConfig((str(path),), tempo_bpm=240, priority=None, late_s=60.0, **changes)
 
 
 def check_closed(path, pitches=(60, 64, 67)) -> None:
