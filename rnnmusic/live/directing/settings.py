@@ -22,7 +22,7 @@ class DirectorSettings:
     """What a director plays by.
 
     checkpoint: the generator's name, as `load` takes it. seed: of all that is random. mode: one
-    of `MODES`. bars: where it ends (None: never). quarters_per_bar, quarters_per_beat: the metre;
+    of `MODES`. bars: where it ends (None: never). quarters_per_bar, quarters_per_beat: the metre.
     lookahead_quarters: how far ahead of what is handed over it samples. tempo_bpm: at the
     beginning. channel: 1 to 16, of all notes that no voice takes. voices: as `voices.parse` reads
     them. count_in_bars: bars of clicks before the first beat.
@@ -67,7 +67,7 @@ class DirectorSettings:
             raise UsageError(
                 f"A bar of {self.quarters_per_bar:g} quarters fits no metre; give whole 64ths."
             )
-        _check("length of a beat in quarters", self.quarters_per_beat, 0.25, 15)
+        _check("length of a beat in quarters", self.quarters_per_beat, 0.0625, 15)
         _check("look-ahead in quarters", self.lookahead_quarters, 0.0625, 64)
         checked_tempo(self.tempo_bpm)
         checked_swing(self.swing)

@@ -95,6 +95,14 @@ def test_what_a_metre_is_counted_in(metre, quarters):
     assert quarters_per_beat(*metre) == quarters
 
 
+@pytest.mark.parametrize("metre", [(7, 32), (5, 64), (2, 1)])
+def test_whatever_metre_a_file_ends_in_can_be_played_on_in(metre):
+    bar = 4.0 * metre[0] / metre[1]
+    DirectorSettings(
+        "roll", quarters_per_bar=bar, quarters_per_beat=quarters_per_beat(*metre), count_in_bars=1
+    )
+
+
 def test_clicks_are_as_late_as_the_notes_of_loose_hands_are_on_average(model):
     stream = solo(model, count_in_bars=1, loose_s=0.01)
     stream.play(8.0)
