@@ -142,13 +142,28 @@ def parse_config(config: dict[str, Any], origin: object) -> GeneratorConfig:
     try:
         return GeneratorConfig(
             encoding=encodings.from_config(config["encoding"]),
-            model=from_table(ModelConfig, config["model"], "model"),
+            model=from_table(ModelConfig, _with_options(config["model"]), "model"),
             head=from_table(HeadConfig, config["head"], "head"),
         )
     except KeyError as error:
         raise InputError(f"{origin}: the configuration lacks {error}.") from error
     except RnnMusicError as error:
         raise InputError(f"{origin}: {error}") from error
+
+
+#: Options of flavours that had keys of their own in earlier checkpoints, null where not given.
+_FORMER_KEYS = (
+    "forget_bias", "max_radius", "orthogonal", "states", "sections", "modes", "discretization",
+    "start",
+)  # fmt: skip
+
+
+def _with_options(table: dict[str, Any]) -> dict[str, Any]:
+    """The table of a model, with options of its flavour under `options`."""
+    if "options" in table:
+        return table
+    former = {key: table[key] for key in _FORMER_KEYS if table.get(key) is not None}
+    return {key: table[key] for key in table if key not in _FORMER_KEYS} | {"options": former}
 
 
 def from_table(kind: type[Config], table: Any, name: str) -> Config:
@@ -160,9 +175,22 @@ def from_table(kind: type[Config], table: Any, name: str) -> Config:
         if key not in known:
             raise UsageError(f"Unknown key {key!r} in [{name}]; known are {', '.join(known)}.")
         wanted = str(known[key].type)
-        if not _fits(value, wanted):
+        if wanted.startswith("dict["):
+            _check_options(value, f"{name}.{key}")
+        elif not _fits(value, wanted):
             raise UsageError(f"{key} in [{name}] must be {wanted}, not {value!r}.")
     return kind(**table)
+
+
+def _check_options(table: object, name: str) -> None:
+    """UsageError unless the table holds plain settings."""
+    if not isinstance(table, dict):
+        raise UsageError(f"[{name}] must be a table of settings, not {table!r}.")
+    for key, value in table.items():
+        if not isinstance(value, bool | int | float | str | list):
+            raise UsageError(
+                f"{key} in [{name}] must be a number, a word or a list of them, not {value!r}."
+            )
 
 
 def _fits(value: object, wanted: str) -> bool:

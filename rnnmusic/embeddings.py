@@ -103,7 +103,9 @@ class StepEmbedding(nn.Module):
         # Says which precision the features have, also where there are no tables.
         self._unit: Tensor
         self.register_buffer("_unit", torch.ones(()), persistent=False)
-        self.output_size = len(sizes) * (embedding_size if has_tables else 1) + sum(clock_sizes)
+        #: Features of the step itself; those of the clock come after them.
+        self.step_columns = len(sizes) * (embedding_size if has_tables else 1)
+        self.output_size = self.step_columns + sum(clock_sizes)
 
     def fit(self, steps: Tensor) -> None:
         """Measure real-valued columns by those of steps (N, F); others need no measure."""

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from rnnmusic import heads, recurrent
 from rnnmusic.embeddings import StepEmbedding
 from rnnmusic.encodings.protocol import Encoding
+from rnnmusic.heads.protocol import Kind
 from rnnmusic.recurrent.protocol import State
 
 
@@ -24,16 +25,9 @@ class ModelConfig:
     embedding_size: int = 32  # per factor of a categorical step; binary steps enter as they are
     dropout: float = 0.0  # probability of dropping an input or output of a layer
     variational: bool = False  # one dropout mask per sequence (Gal and Ghahramani 2015)
-    learned_initial_state: bool = False
-    forget_bias: float | None = None  # effective bias of an LSTM's forget gate; None: its own
-    # Linear flavours; None: their own.
-    max_radius: float | None = None  # bound of the poles
-    orthogonal: bool | None = None  # the state matrix of "linear"
-    states: int | None = None  # of "linear", per layer
-    sections: int | None = None  # biquads of each output of "iir"
-    modes: int | None = None  # complex states of "ssm", per layer
-    discretization: str | None = None  # of "ssm": lru, zoh or bilinear
-    start: str | None = None  # poles of "ssm" before learning: ring or s4d-lin
+    learned_initial_state: bool | float = False  # of all units, or of a share of them
+    #: What only some flavours have, such as forget_bias or modes: see recurrent.layer_options.
+    options: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -93,16 +87,7 @@ class Generator(nn.Module):
             dropout=model.dropout,
             variational=model.variational,
             learned_initial_state=model.learned_initial_state,
-            **_given(
-                forget_bias=model.forget_bias,
-                max_radius=model.max_radius,
-                orthogonal=model.orthogonal,
-                states=model.states,
-                sections=model.sections,
-                modes=model.modes,
-                discretization=model.discretization,
-                start=model.start,
-            ),
+            **self._told(model),
         )
         self.head = heads.build(
             head.name,
@@ -110,6 +95,24 @@ class Generator(nn.Module):
             encoding.sizes,
             **_given(width=head.width, components=head.components),
         )
+
+    def _told(self, model: ModelConfig) -> dict[str, Any]:
+        """The flavour's options; one that reads column by column is told how many there are."""
+        options = dict(model.options)
+        if "columns" in recurrent.layer_options(model.name):
+            options.setdefault("columns", self.embedding.step_columns)
+        return options
+
+    @property
+    def kind(self) -> Kind:
+        """What its likelihood is: exact, a bound, or an estimate."""
+        is_bound = self.recurrent.is_bound and self.head.kind == "exact"
+        return "bound" if is_bound else self.head.kind
+
+    @property
+    def likelihood(self) -> str:
+        """`kind` in words, and whether it is of a density: "exact density"."""
+        return f"{self.kind} density" if self.head.is_density else self.kind
 
     def fit_marginals(self, steps: Tensor) -> None:
         """Measure steps (N, F) of the training data before any learning: how often values occur,
@@ -144,7 +147,7 @@ class Generator(nn.Module):
         return sum(p.numel() for p in self.parameters())
 
 
-def _given(**options: float | str | None) -> dict[str, Any]:
+def _given(**options: int | None) -> dict[str, Any]:
     """Options that only some flavours have: one that isn't given isn't asked for."""
     return {name: value for name, value in options.items() if value is not None}
 

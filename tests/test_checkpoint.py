@@ -99,7 +99,7 @@ def test_what_is_no_configuration_is_refused(tmp_path: Path, text: str) -> None:
 
 def test_a_model_that_would_not_fit_its_options_is_refused() -> None:
     with pytest.raises(UsageError, match="forget_bias"):
-        small(name="gru", forget_bias=1.0)
+        small(name="gru", options={"forget_bias": 1.0})
 
 
 FULL_DISK = """

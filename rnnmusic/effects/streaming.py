@@ -123,7 +123,7 @@ class _CompiledLayer:
         self._b_x, self._b_h = (
             bias.detach().float().numpy().copy() for bias in (layer.bias_ih, layer.bias_hh)
         )
-        self._initial = layer.initial.detach().float().numpy()
+        self._initial = layer.initial_row().detach().float().numpy()
         self.h = np.zeros(layer.output_size, dtype=np.float32)
         self.c = np.zeros_like(self.h)
         self.reset()

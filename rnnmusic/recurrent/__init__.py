@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
 from typing import Any
 
 from rnnmusic.errors import UsageError
+from rnnmusic.recurrent import (
+    belief,
+    continuous,
+    diagonal,
+    gated,
+    linear,
+    memory,
+    memoryless,
+    multiaxis,
+    orthogonal,
+    reservoir,
+)
 from rnnmusic.recurrent.diagonal import DiagonalSsm, DiagonalState
 from rnnmusic.recurrent.gated import (
     GatedLayer,
@@ -19,13 +30,16 @@ from rnnmusic.recurrent.gated import (
 )
 from rnnmusic.recurrent.iir import IirCell, IirState
 from rnnmusic.recurrent.linear import LinearRecurrence, LinearState
-from rnnmusic.recurrent.protocol import Recurrent, State, detach, tree_map, where
+from rnnmusic.recurrent.protocol import Recurrent, SequenceLayer, State, detach, tree_map, where
+from rnnmusic.recurrent.registry import Flavour, WholeFlavour
 from rnnmusic.recurrent.stack import Stack
 
 __all__ = [
     "RECURRENT",
+    "WHOLE",
     "DiagonalSsm",
     "DiagonalState",
+    "Flavour",
     "GatedLayer",
     "Gru",
     "GruState",
@@ -37,9 +51,11 @@ __all__ = [
     "LstmState",
     "Recurrent",
     "RnnState",
+    "SequenceLayer",
     "Stack",
     "State",
     "VanillaRnn",
+    "WholeFlavour",
     "build",
     "detach",
     "layer_options",
@@ -47,22 +63,34 @@ __all__ = [
     "where",
 ]
 
-#: One layer of each flavour: called with input_size, size and the flavour's own options.
-RECURRENT: dict[str, Callable[..., Recurrent]] = {
-    "rnn": VanillaRnn,
-    "lstm": Lstm,
-    "gru": Gru,
-    "linear": LinearRecurrence,
-    "iir": IirCell,
-    "ssm": DiagonalSsm,
+#: Every flavour that has a step, so that it can be played: one layer of each.
+RECURRENT: dict[str, Flavour] = {
+    **gated.FLAVOURS,
+    **diagonal.FLAVOURS,
+    **linear.FLAVOURS,
+    **orthogonal.FLAVOURS,
+    **memory.FLAVOURS,
+    **reservoir.FLAVOURS,
+    **continuous.FLAVOURS,
+    **belief.FLAVOURS,
+    **multiaxis.FLAVOURS,
+    **memoryless.FLAVOURS,
 }
+
+#: Those that read whole sequences only.
+WHOLE: dict[str, WholeFlavour] = {**multiaxis.WHOLE}
 
 
 def layer_options(name: str) -> dict[str, Any]:
     """The options of a flavour's layers with their defaults; UsageError for an unknown flavour."""
+    if name in WHOLE:
+        raise UsageError(
+            f"The {name} reads whole sequences, so that nothing can be generated with it; choose "
+            f"one of {', '.join(RECURRENT)}."
+        )
     if name not in RECURRENT:
         raise UsageError(f"No recurrence is called {name!r}; choose one of {', '.join(RECURRENT)}.")
-    parameters = inspect.signature(RECURRENT[name]).parameters.values()
+    parameters = inspect.signature(RECURRENT[name].make).parameters.values()
     return {p.name: p.default for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY}
 
 
@@ -87,12 +115,14 @@ def build(
         raise UsageError(f"layers is {layers}; give 1 or more.")
     for option in options:
         if option not in known:
-            raise UsageError(f"The {name} has no option {option!r}; it has {', '.join(known)}.")
+            has = f"it has {', '.join(known)}" if known else "it has none"
+            raise UsageError(f"The {name} has no option {option!r}; {has}.")
     if variational:
         if "recurrent_dropout" not in known:
             raise UsageError(f"The {name} has no recurrent dropout; leave `variational` out.")
         options.setdefault("recurrent_dropout", dropout)
-    make = RECURRENT[name]
-    inputs = [input_size] + [size] * (layers - 1)
-    parts = [make(inputs_of_layer, size, **options) for inputs_of_layer in inputs]
+    parts: list[Recurrent] = []
+    for _ in range(layers):
+        inputs = parts[-1].output_size if parts else input_size
+        parts.append(RECURRENT[name].make(inputs, size, **options))
     return Stack(parts, dropout=dropout, variational=variational)

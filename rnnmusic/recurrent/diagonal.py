@@ -15,7 +15,8 @@ from rnnmusic.errors import UsageError
 from rnnmusic.filters.forms import Diagonal
 from rnnmusic.filters.functional.scan import diagonal_scan
 from rnnmusic.recurrent.fixed import LinearLayer
-from rnnmusic.recurrent.protocol import State
+from rnnmusic.recurrent.protocol import Learned, State
+from rnnmusic.recurrent.registry import Flavour
 
 Discretization = Literal["lru", "zoh", "bilinear"]
 Start = Literal["ring", "s4d-lin"]
@@ -48,6 +49,8 @@ class DiagonalSsm(LinearLayer):
     at a time step of 1 / modes. max_radius is that of dt = 1; in less time less decays.
     """
 
+    is_timed = True
+
     def __init__(
         self,
         input_size: int,
@@ -58,7 +61,7 @@ class DiagonalSsm(LinearLayer):
         start: Start = "ring",
         ring: tuple[float, float] = (0.5, 0.99),
         max_radius: float = 0.9999,
-        learned_initial_state: bool = False,
+        learned_initial_state: Learned = False,
     ) -> None:
         super().__init__(input_size, size, max_radius)
         modes = size if modes is None else modes
@@ -79,11 +82,11 @@ class DiagonalSsm(LinearLayer):
         self.readout_weight = nn.Parameter(out / math.sqrt(modes))
         self.direct_weight = nn.Parameter(torch.empty(size, input_size))
         nn.init.xavier_uniform_(self.direct_weight)
-        self._add_initial(modes, 2, learned=learned_initial_state)
+        self._add_initial(modes, 2, learned=learned_initial_state, units=0)
 
     def initial_state(self, batch_size: int) -> State:
         """The state before the first step, batch_size rows: zeros or learned."""
-        return DiagonalState(self.initial.expand(batch_size, -1, -1))
+        return DiagonalState(self.initial_row().expand(batch_size, -1, -1))
 
     def step(
         self, x: Tensor, state: DiagonalState, dt: Tensor | float = 1.0
@@ -117,7 +120,7 @@ class DiagonalSsm(LinearLayer):
         u = gain * self._taken_in(x)
         if reset is not None:
             again = reset.unsqueeze(2)
-            initial = torch.view_as_complex(self.initial)
+            initial = torch.view_as_complex(self.initial_row())
             u = u + torch.where(again, multiplier * initial, 0.0)
             multiplier = torch.where(again, 0.0, multiplier)
         h = diagonal_scan(u, multiplier, start)
@@ -202,3 +205,8 @@ def _start(
     else:
         raise UsageError(f"start is {name!r}; choose ring or s4d-lin.")
     return radius.clamp_max(limit * (1 - 1e-4)), phase
+
+
+FLAVOURS: dict[str, Flavour] = {
+    "ssm": Flavour(DiagonalSsm, "diagonal", "Gu et al. 2022; Orvieto et al. 2023"),
+}

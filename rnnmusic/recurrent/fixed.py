@@ -9,7 +9,6 @@ from typing import Any, TypeVar
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
 
 from rnnmusic.errors import UsageError
 from rnnmusic.filters.forms import Form
@@ -53,13 +52,6 @@ class LinearLayer(Recurrent):
     @property
     def _limit(self) -> float:
         return self.max_radius * (1.0 - MARGIN)
-
-    def _add_initial(self, *shape: int, learned: bool) -> None:
-        """The state before the first step, of one row: a parameter, or a buffer of zeros."""
-        if learned:
-            self.initial: Tensor = nn.Parameter(torch.zeros(shape))
-        else:
-            self.register_buffer("initial", torch.zeros(shape), persistent=False)
 
     def _keeping(self, compute: Callable[[], T]) -> T:
         """What `compute` makes of the parameters, kept where no gradient can be asked for.

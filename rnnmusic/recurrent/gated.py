@@ -17,7 +17,8 @@ from torch.nn import functional as F
 
 from rnnmusic.errors import UsageError
 from rnnmusic.recurrent import segments
-from rnnmusic.recurrent.protocol import Recurrent, State
+from rnnmusic.recurrent.protocol import Learned, Recurrent, State
+from rnnmusic.recurrent.registry import Flavour
 
 
 class RnnState(NamedTuple):
@@ -56,7 +57,7 @@ class GatedLayer(Recurrent):
         input_size: int,
         size: int,
         *,
-        learned_initial_state: bool = False,
+        learned_initial_state: Learned = False,
         recurrent_dropout: float = 0.0,
     ) -> None:
         super().__init__()
@@ -79,16 +80,12 @@ class GatedLayer(Recurrent):
             nn.init.xavier_uniform_(gate)
         for gate in self.weight_hh.data.view(self.gates, size, size):
             nn.init.orthogonal_(gate)
-        # One row of numbers per tensor of the state; a buffer of zeros where it isn't learned.
-        initial = torch.zeros(len(self.state_type._fields), size)
-        if learned_initial_state:
-            self.initial = nn.Parameter(initial)
-        else:
-            self.register_buffer("initial", initial, persistent=False)
+        # One row of numbers per tensor of the state.
+        self._add_initial(len(self.state_type._fields), size, learned=learned_initial_state)
 
     def initial_state(self, batch_size: int) -> State:
         """The state before the first step, batch_size rows: zeros or learned."""
-        return self.state_type(*(row.expand(batch_size, -1) for row in self.initial))
+        return self.state_type(*(row.expand(batch_size, -1) for row in self.initial_row()))
 
     def forward(
         self,
@@ -151,7 +148,7 @@ class VanillaRnn(GatedLayer):
         size: int,
         *,
         nonlinearity: Literal["tanh", "relu"] = "tanh",
-        learned_initial_state: bool = False,
+        learned_initial_state: Learned = False,
         recurrent_dropout: float = 0.0,
     ) -> None:
         super().__init__(
@@ -221,7 +218,7 @@ class Lstm(GatedLayer):
         size: int,
         *,
         forget_bias: float = 1.0,
-        learned_initial_state: bool = False,
+        learned_initial_state: Learned = False,
         recurrent_dropout: float = 0.0,
     ) -> None:
         super().__init__(
@@ -261,3 +258,10 @@ class Lstm(GatedLayer):
         x = torch.cat([x, (~valid).unsqueeze(2).to(x.dtype)], dim=2)
         y, end = self._run(x, state, [torch.cat([weight_ih, hold], dim=1), *others])
         return y, LstmState(segments.at_end(y, valid), end.c)
+
+
+FLAVOURS: dict[str, Flavour] = {
+    "rnn": Flavour(VanillaRnn, "gated", "Elman 1990"),
+    "lstm": Flavour(Lstm, "gated", "Hochreiter and Schmidhuber 1997; Gers et al. 2000"),
+    "gru": Flavour(Gru, "gated", "Cho et al. 2014"),
+}

@@ -16,7 +16,7 @@ from rnnmusic.filters.forms import Sections
 from rnnmusic.filters.functional.sections import sosfilt
 from rnnmusic.recurrent import segments
 from rnnmusic.recurrent.fixed import MARGIN, LinearLayer
-from rnnmusic.recurrent.protocol import State
+from rnnmusic.recurrent.protocol import Learned, State
 
 
 class IirState(NamedTuple):
@@ -40,7 +40,7 @@ class IirCell(LinearLayer):
         *,
         sections: int = 2,
         max_radius: float = 0.9999,
-        learned_initial_state: bool = False,
+        learned_initial_state: Learned = False,
     ) -> None:
         super().__init__(input_size, size, max_radius)
         if sections < 1:
@@ -55,11 +55,11 @@ class IirCell(LinearLayer):
         numerator = torch.zeros(size, sections, 3)
         numerator[..., 0] = (1 - radius**2).sqrt()
         self.numerator = nn.Parameter(numerator)
-        self._add_initial(size, sections, 2, learned=learned_initial_state)
+        self._add_initial(size, sections, 2, learned=learned_initial_state, units=0)
 
     def initial_state(self, batch_size: int) -> State:
         """The state before the first step, batch_size rows: zeros or learned."""
-        return IirState(self.initial.expand(batch_size, -1, -1, -1))
+        return IirState(self.initial_row().expand(batch_size, -1, -1, -1))
 
     def step(self, x: Tensor, state: IirState, dt: Tensor | float = 1.0) -> tuple[Tensor, IirState]:
         """One step: x (B, input_size) -> y (B, size); `dt` is ignored."""

@@ -15,7 +15,9 @@ from rnnmusic.errors import UsageError
 from rnnmusic.filters.forms import StateSpace
 from rnnmusic.recurrent import segments
 from rnnmusic.recurrent.fixed import LinearLayer
-from rnnmusic.recurrent.protocol import State
+from rnnmusic.recurrent.iir import IirCell
+from rnnmusic.recurrent.protocol import Learned, State
+from rnnmusic.recurrent.registry import Flavour
 
 # From so many multiplications a step on, two passes cost more than they save.
 _WORTH_TWO_PASSES = 300_000
@@ -47,7 +49,7 @@ class LinearRecurrence(LinearLayer):
         states: int | None = None,
         orthogonal: bool = False,
         max_radius: float = 0.9999,
-        learned_initial_state: bool = False,
+        learned_initial_state: Learned = False,
     ) -> None:
         super().__init__(input_size, size, max_radius)
         states = size if states is None else states
@@ -71,7 +73,7 @@ class LinearRecurrence(LinearLayer):
 
     def initial_state(self, batch_size: int) -> State:
         """The state before the first step, batch_size rows: zeros or learned."""
-        return LinearState(self.initial.expand(batch_size, -1))
+        return LinearState(self.initial_row().expand(batch_size, -1))
 
     def step(
         self, x: Tensor, state: LinearState, dt: Tensor | float = 1.0
@@ -172,3 +174,9 @@ def _loop(u: tuple[Tensor, ...], a: Tensor, h: Tensor) -> list[Tensor]:
         h = torch.addmm(part, h, transposed)
         states.append(h)
     return states
+
+
+FLAVOURS: dict[str, Flavour] = {
+    "linear": Flavour(LinearRecurrence, "linear", "Helfrich et al. 2018"),
+    "iir": Flavour(IirCell, "linear", "Back and Tsoi 1991"),
+}

@@ -3,14 +3,31 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from rnnmusic.errors import UsageError
+
 # A NamedTuple of (B, ...) tensors, or of such NamedTuples. Never kept on the module: it can be
 # copied, stored, interpolated, and a player can rewind to it.
 State = Any
+
+
+#: True: all units; a number between 0 and 1: that share of them, from the first on.
+Learned = bool | float
+
+
+class SequenceLayer(nn.Module, ABC):
+    """A layer that reads whole sequences, both ways if it likes: it can't be played live."""
+
+    input_size: int
+    output_size: int
+
+    @abstractmethod
+    def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """x (B, T, input_size) -> y (B, T, output_size); zero from lengths (B,) on."""
 
 
 class Recurrent(nn.Module, ABC):
@@ -20,11 +37,15 @@ class Recurrent(nn.Module, ABC):
     is the fast path for training, `step` the one for playing; both give the same numbers.
     """
 
-    #: Whether the flavour can be played one step at a time.
-    live: ClassVar[bool] = True
+    #: Whether `dt`, the time since the previous step, changes anything.
+    is_timed: bool = False
+    #: Whether it has latent variables, so that likelihoods are known up to a bound: see `Latent`.
+    is_bound: bool = False
 
     input_size: int
     output_size: int
+    initial: Tensor
+    _learned: Tensor | None
 
     @abstractmethod
     def initial_state(self, batch_size: int) -> State:
@@ -61,10 +82,35 @@ class Recurrent(nn.Module, ABC):
             if lengths is not None:
                 alive = t < lengths
                 new = where(alive, new, state)
-                y = y * alive.unsqueeze(-1)
+                y = torch.where(alive.unsqueeze(-1), y, 0.0)
             state = new
             outputs.append(y)
         return torch.stack(outputs, dim=1), state
+
+    def _add_initial(self, *shape: int, learned: Learned, units: int = -1) -> None:
+        """Numbers of the state before the first step, of one row, as `self.initial`.
+
+        A parameter where something is learned, else a buffer of zeros. units: the axis that counts
+        units, of which `learned` may be a share.
+        """
+        if not 0.0 <= learned <= 1.0:
+            raise UsageError(
+                f"learned_initial_state is {learned}; give true, false, or a share between 0 and 1."
+            )
+        zeros, chosen = torch.zeros(shape), None
+        if learned:
+            self.initial = nn.Parameter(zeros)
+        else:
+            self.register_buffer("initial", zeros, persistent=False)
+        if 0.0 < learned < 1.0:
+            axes = [1] * len(shape)
+            axes[units] = shape[units]
+            chosen = (torch.arange(shape[units]) < round(learned * shape[units])).view(axes)
+        self.register_buffer("_learned", chosen, persistent=False)
+
+    def initial_row(self) -> Tensor:
+        """`initial`, but zero for units whose beginning isn't learned."""
+        return self.initial if self._learned is None else self.initial * self._learned
 
 
 def tree_map(function: Any, *states: State) -> State:

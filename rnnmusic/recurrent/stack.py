@@ -56,6 +56,8 @@ class Stack(Recurrent):
         self.variational = variational
         self.input_size = self._parts[0].input_size
         self.output_size = self._parts[-1].output_size
+        self.is_timed = any(layer.is_timed for layer in self._parts)
+        self.is_bound = any(layer.is_bound for layer in self._parts)
 
     @property
     def _parts(self) -> list[Recurrent]:

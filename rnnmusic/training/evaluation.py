@@ -62,7 +62,7 @@ def evaluate(generator: Generator, pieces: Sequence[Piece], *, batch_size: int =
     longer = lengths > 1  # a one-step sequence has nothing left without its first step
     later = totals - firsts
     return Likelihood(
-        kind=generator.head.kind,
+        kind=generator.kind,
         is_density=generator.head.is_density,
         pooled=float(totals.sum() / lengths.sum()),
         per_sequence=float((totals / lengths).mean()),

@@ -124,7 +124,7 @@ class _Run:
         self.log = CsvLog(folder / "log.csv")
         self.notes = {
             "corpus": corpus.name,
-            "likelihood": self.generator.head.likelihood,
+            "likelihood": self.generator.likelihood,
             "data": asdict(recipe.data),
             "training": asdict(recipe.training),
         }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import tomllib
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
@@ -105,12 +106,22 @@ class Recipe:
         """The recipe as the text of a file that `load` reads back to an equal recipe."""
         lines: list[str] = []
         for table in fields(self):
-            lines.append(f"[{table.name}]")
-            for key, value in asdict(getattr(self, table.name)).items():
-                if value is not None:  # TOML has no null: None is the default and stays unsaid
-                    lines.append(f"{key} = {_toml(value)}")
-            lines.append("")
+            settings = asdict(getattr(self, table.name))
+            lines += _table(table.name, settings)
+            for key, value in settings.items():
+                if isinstance(value, dict) and value:
+                    lines += _table(f"{table.name}.{key}", value)
         return "\n".join(lines)
+
+
+def _table(name: str, settings: dict[str, Any]) -> list[str]:
+    # TOML has no null: None is the default and stays unsaid.
+    said = {k: v for k, v in settings.items() if v is not None and not isinstance(v, dict)}
+    return [f"[{name}]", *(f"{_key(key)} = {_toml(value)}" for key, value in said.items()), ""]
+
+
+def _key(key: str) -> str:
+    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else _toml(key)
 
 
 def _toml(value: object) -> str:

@@ -13,7 +13,7 @@ from rnnmusic.recurrent import RECURRENT, tree_map
 
 def trajectory_of(name: str, size: int = 5, steps: int = 12) -> Trajectory:
     torch.manual_seed(3)
-    layer = RECURRENT[name](4, size).double()
+    layer = RECURRENT[name].make(4, size).double()
     with torch.no_grad():
         return _follow(layer, torch.randn(steps, 4, dtype=torch.float64))[0]
 

@@ -59,7 +59,7 @@ def _both_biases(layer: GatedLayer) -> Any:
 
 
 def _initial(layer: GatedLayer) -> LayerState:
-    return tuple(floats(row) for row in layer.initial)
+    return tuple(floats(row) for row in layer.initial_row())
 
 
 # Gates are views of the total: an index that is a sum might be negative, for all the compiler

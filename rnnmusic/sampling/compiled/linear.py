@@ -27,7 +27,7 @@ def state_space(layer: LinearRecurrence) -> Layer:
         h, y = kernel(drive, state[0], weight)
         return y, (h,)
 
-    initial = (floats(layer.initial.reshape(size)),)
+    initial = (floats(layer.initial_row().reshape(size)),)
     return Layer(input_weight, np.zeros(input_weight.shape[1]), initial, advance)
 
 
@@ -46,7 +46,7 @@ def diagonal(layer: DiagonalSsm) -> Layer:
         y, *after = kernel(drive, state[0], state[1], pole_real, pole_imaginary, readout)
         return y, tuple(after)
 
-    initial = layer.initial.reshape(layer.modes, 2)
+    initial = layer.initial_row().reshape(layer.modes, 2)
     return Layer(
         input_weight,
         np.zeros(input_weight.shape[1]),
@@ -67,7 +67,7 @@ def sections(layer: IirCell) -> Layer:
         return y, (z,)
 
     shape = (layer.output_size, layer.sections, 2)
-    initial = floats(doubles(layer.initial).reshape(shape).transpose(1, 2, 0))
+    initial = floats(doubles(layer.initial_row()).reshape(shape).transpose(1, 2, 0))
     return Layer(input_weight, np.zeros(input_weight.shape[1]), (initial,), advance)
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -27,8 +28,12 @@ def generator_of(
     Moderate ones: a network that is chaotic takes any two roundings apart.
     """
     torch.manual_seed(seed)
+    own = {field.name for field in fields(ModelConfig)}
+    settings = {"size": 16, **{key: model[key] for key in model if key in own}}
+    options = {key: model[key] for key in model if key not in own}
     made = build(
-        GeneratorConfig(encoding, ModelConfig(**{"size": 16, **model}), HeadConfig(head)), seed=seed
+        GeneratorConfig(encoding, ModelConfig(**settings, options=options), HeadConfig(head)),
+        seed=seed,
     )
     spread = 0.4 * made.config.model.size**-0.5
     with torch.no_grad():

@@ -1,0 +1,53 @@
+"""Rows on the polyphonic benchmark sets: any generator, trained for so long, judged on test."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal
+
+from rnnmusic import checkpoint
+from rnnmusic.corpus import Corpus
+from rnnmusic.errors import InputError
+from rnnmusic.flavours.row import Measured, Setting
+from rnnmusic.training.evaluation import evaluate
+from rnnmusic.training.loop import train
+from rnnmusic.training.recipe import Recipe
+
+Set = Literal["jsb", "nottingham"]
+
+POOLED = "nats per frame, test, pooled, frame 0 in, exact"
+
+
+def corpus(setting: Setting, name: Set) -> Corpus:
+    """A benchmark set of the setting; InputError where there is none."""
+    if setting.data is None or not (setting.data / f"{name}.npz").exists():
+        raise InputError(
+            f"This row is measured on {name}.npz; give the folder that holds it with --data."
+        )
+    return Corpus.open(setting.data / f"{name}.npz")
+
+
+def trained(
+    name: Set, *, minutes: float, quick_minutes: float, **tables: dict[str, Any]
+) -> Callable[[Setting], Measured]:
+    """A row's `run`: train by a recipe of these tables, evaluate the best checkpoint on test."""
+
+    def run(setting: Setting) -> Measured:
+        data = corpus(setting, name)
+        budget = minutes if setting.variant == "full" else quick_minutes
+        # The epochs end by time alone.
+        given = {"max_minutes": budget, "seed": setting.seed, "patience": 1_000_000}
+        training = {**given, **tables.get("training", {})}
+        recipe = Recipe().with_overrides(**{**tables, "training": training})
+        with tempfile.TemporaryDirectory() as folder:
+            result = train(data, recipe, Path(folder) / "run")
+            generator = checkpoint.load(result.best).generator
+            likelihood = evaluate(generator, data.splits["test"])
+        note = f"validation {result.best_nll:.3f}" if result.best_nll is not None else ""
+        if likelihood.kind != "exact":
+            note = f"{likelihood.kind}; {note}"
+        return Measured(likelihood.pooled, generator.parameter_count, result.elapsed_s, note)
+
+    return run

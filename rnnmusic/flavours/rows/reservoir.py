@@ -1,0 +1,7 @@
+"""Rows of the reservoir family."""
+
+from __future__ import annotations
+
+from rnnmusic.flavours.row import Row
+
+ROWS: list[Row] = []

@@ -1,0 +1,36 @@
+"""What the contract test needs to know of a flavour."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from rnnmusic.recurrent import State
+
+
+@dataclass(frozen=True)
+class Case:
+    """One flavour with options of its own. What isn't said holds: exceptions have a reason.
+
+    inputs, size: where its structure asks for certain numbers. reach: how many steps an output
+    depends on, its own included; None: all. learned: has a learned initial state. smooth: has
+    derivatives (spikes have none). in_float32: how close whole, chunked and stepped are. legal:
+    makes a state of random numbers one that can be, such as a covariance.
+    """
+
+    name: str
+    options: dict[str, Any] = field(default_factory=dict)
+    inputs: int = 3
+    size: int = 5
+    layers: tuple[int, ...] = (1, 2)
+    reach: int | None = None
+    learned: bool = True
+    smooth: bool = True
+    in_float32: float = 1e-5
+    legal: Callable[[State], State] | None = None
+
+    @property
+    def id(self) -> str:
+        """For pytest."""
+        return "-".join([self.name, *(f"{key}={value}" for key, value in self.options.items())])
