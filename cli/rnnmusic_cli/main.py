@@ -14,6 +14,7 @@ import typer
 import rnnmusic
 from rnnmusic.errors import RnnMusicError
 from rnnmusic_cli import (
+    bench,
     corpus,
     demo,
     evaluate,
@@ -25,6 +26,7 @@ from rnnmusic_cli import (
     live_controls,
     live_ports,
     models,
+    models_list,
     render,
     train,
 )
@@ -49,6 +51,8 @@ app.add_typer(filter.app, name="filter")
 app.command("generate")(generate.generate)
 app.command("render")(render.render)
 app.command("models")(models.models)
+app.command("models list")(models_list.list_flavours)
+app.add_typer(bench.app, name="bench")
 app.command("ports")(live_ports.ports)
 app.command("live")(live.live)
 app.command("live bench")(live_bench.bench)

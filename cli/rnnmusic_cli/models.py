@@ -8,7 +8,7 @@ from rnnmusic_cli.console import out
 
 
 def models() -> None:
-    """List the shipped models."""
+    """List the shipped models; `rnnmusic models list` lists the flavours of recurrence."""
     from rnnmusic.checkpoint import read_config, zoo
 
     table = Table(box=None, pad_edge=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -26,7 +27,11 @@ def train(
     recipe: Annotated[
         Path | None, typer.Option(help="A recipe.toml; the flags below override it.")
     ] = None,
-    model: Annotated[str | None, typer.Option(help="rnn, lstm, gru, linear, iir or ssm.")] = None,
+    model: Annotated[str | None, typer.Option(help="A flavour of `rnnmusic models list`.")] = None,
+    option: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KEY=VALUE", help="A flavour's own option: `models list NAME`."),
+    ] = None,
     size: Annotated[int | None, typer.Option(min=1, help="Units per layer.")] = None,
     layers: Annotated[int | None, typer.Option(min=1, help="Recurrent layers.")] = None,
     dropout: Annotated[float | None, typer.Option(min=0, max=0.95)] = None,
@@ -74,7 +79,13 @@ def train(
     chosen = _recipe(
         recipe,
         output / "recipe.toml" if resume and output is not None else None,
-        model={"name": model, "size": size, "layers": layers, "dropout": dropout},
+        model={
+            "name": model,
+            "size": size,
+            "layers": layers,
+            "dropout": dropout,
+            "options": _options(option) if option else None,
+        },
         head={"name": head},
         data={"batch_size": batch_size, "chunk_length": chunk_length, "transpose": transpose},
         training={
@@ -113,6 +124,22 @@ def run_training(corpus_path: Path, recipe: Recipe, output: Path, **options: Any
         note(f"Stopped; go on with: rnnmusic train {corpus_path} -o {output} --resume")
         raise typer.Exit(stop.exit_code)
     return result
+
+
+def _options(given: list[str]) -> dict[str, Any]:
+    """Settings written as KEY=VALUE; values as in TOML, words without quotes."""
+    from rnnmusic.errors import UsageError
+
+    options: dict[str, Any] = {}
+    for setting in given:
+        key, equals, value = setting.partition("=")
+        if not key or not equals:
+            raise UsageError(f"--option is {setting!r}; give KEY=VALUE, such as modes=64.")
+        try:
+            options[key] = tomllib.loads(f"value = {value}")["value"]
+        except tomllib.TOMLDecodeError:
+            options[key] = value
+    return options
 
 
 def _recipe(path: Path | None, earlier: Path | None, **tables: dict[str, Any]) -> Recipe:

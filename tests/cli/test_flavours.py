@@ -1,0 +1,57 @@
+"""`models list` and `bench flavours`: the registry and the table, as a user sees them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from rnnmusic.recurrent import RECURRENT, WHOLE
+from tests.cli.conftest import Run
+
+
+def test_every_flavour_is_listed(rnnmusic: Run) -> None:
+    ran = rnnmusic("models", "list", "--no-cost", "--json")
+    assert ran.code == 0
+    rows = {row["name"]: row for row in json.loads(ran.out)}
+    assert list(rows) == [*RECURRENT, *WHOLE]
+    assert all(row["paper"] and row["family"] for row in rows.values())
+    assert {name for name, row in rows.items() if row["is_live"]} == set(RECURRENT)
+    # torch's LSTM: four gates of 88 + 256 weights and two biases per unit.
+    assert rows["lstm"]["parameters"] == 4 * 256 * (88 + 256 + 2)
+
+
+def test_one_flavour_shows_its_options_and_what_a_step_costs(rnnmusic: Run) -> None:
+    ran = rnnmusic("models", "list", "lstm")
+    assert ran.code == 0
+    assert "forget_bias = 1.0" in ran.out
+    assert " us " in ran.out
+    missing = rnnmusic("models", "list", "transformer")
+    assert missing.code == 2
+    assert "lstm" in missing.err
+
+
+def test_a_row_is_measured_told_and_drawn(rnnmusic: Run, tmp_path: Path) -> None:
+    picture = tmp_path / "table.png"
+    ran = rnnmusic("bench", "flavours", "lstm:adding-200", "--json", "--plot", picture)
+    assert ran.code == 0
+    (row,) = json.loads(ran.out)
+    assert row["holds"] is (row["value"] <= row["limit"])
+    assert row["value"] < 0.05  # 1/6 without memory
+    assert picture.stat().st_size > 1000
+
+
+def test_rows_that_need_data_say_so(rnnmusic: Run) -> None:
+    ran = rnnmusic("bench", "flavours", "lstm:jsb", "--json")
+    assert ran.code == 0
+    (row,) = json.loads(ran.out)
+    assert row["value"] is None
+    assert "--data" in row["note"]
+
+
+@pytest.mark.parametrize("name", ["nonsense", "lstm:nonsense"])
+def test_unknown_rows_are_refused(rnnmusic: Run, name: str) -> None:
+    ran = rnnmusic("bench", "flavours", name)
+    assert ran.code == 2
+    assert name in ran.err
