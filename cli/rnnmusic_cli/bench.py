@@ -92,9 +92,7 @@ def _print(outcomes: list[Outcome]) -> None:
         table.add_row(
             row.flavour,
             row.task,
-            "-"
-            if found is None
-            else f"{found.value:.4g}" + ("" if outcome.holds is not False else " !"),
+            "-" if found is None else f"{found.value:.4g}{missed}",
             "" if row.limit is None else f"{sign} {row.limit:.4g}",
             "" if row.paper is None else f"{row.paper:.4g}",
             "" if found is None else f"{found.parameters:,}",

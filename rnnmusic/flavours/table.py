@@ -18,14 +18,18 @@ class Outcome(NamedTuple):
     """
 
     row: Row
+    variant: Variant
     measured: Measured | None
     wall_s: float
     reason: str = ""
 
     @property
     def holds(self) -> bool | None:
-        """Whether the figure is within the row's limit; None without a figure or a limit."""
-        return None if self.measured is None else self.row.holds(self.measured.value)
+        """Whether the figure is within the row's limit, which only full rows are judged by; None
+        for quick ones and without a figure or a limit."""
+        if self.measured is None or self.variant == "quick":
+            return None
+        return self.row.holds(self.measured.value)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
@@ -34,6 +38,7 @@ class Outcome(NamedTuple):
             "flavour": row.flavour,
             "family": row.family,
             "task": row.task,
+            "variant": self.variant,
             "measure": row.measure,
             "value": None if found is None else found.value,
             "limit": row.limit,
@@ -70,13 +75,16 @@ def run(rows: Sequence[Row], setting: Setting) -> Iterator[Outcome]:
     for row in rows:
         begun = time.monotonic()
         if row.needs and (setting.data is None or not (setting.data / f"{row.needs}.npz").exists()):
-            yield Outcome(row, None, 0.0, f"needs {row.needs}.npz in the folder of --data")
+            yield Outcome(
+                row, setting.variant, None, 0.0, f"needs {row.needs}.npz in the folder of --data"
+            )
             continue
         try:
             measured, reason = row.run(setting), ""
         except RnnMusicError as error:
             measured, reason = None, str(error)
-        yield Outcome(row, measured, time.monotonic() - begun, reason)
+        wall_s = time.monotonic() - begun
+        yield Outcome(row, setting.variant, measured, wall_s, reason)
 
 
 def _names(row: Row) -> set[str]:

@@ -1,4 +1,4 @@
-"""What the linear flavours share: coefficients that are made from free parameters, and kept."""
+"""Recurrences whose coefficients are made from free parameters, and kept while nobody learns."""
 
 from __future__ import annotations
 
@@ -20,38 +20,15 @@ T = TypeVar("T")
 MARGIN = 2.0**-20
 
 
-class LinearLayer(Recurrent):
-    """A recurrence without a nonlinearity: a filter, with poles within `max_radius`.
+class Keeping(Recurrent):
+    """A recurrence with coefficients that take work to make of its parameters.
 
-    Its coefficients are functions of free parameters. While nobody asks for gradients they are
-    computed once and kept until a parameter changes.
+    While nobody asks for gradients they are computed once and kept until a parameter changes.
     """
 
-    def __init__(self, input_size: int, size: int, max_radius: float) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        if input_size < 1 or size < 1:
-            raise UsageError(
-                f"A layer of {input_size} inputs and {size} outputs can't be; give 1 or more of "
-                "both."
-            )
-        if not 0.0 < max_radius <= 1.0:
-            raise UsageError(f"max_radius is {max_radius}; give a number above 0, 1 at most.")
-        self.input_size = input_size
-        self.output_size = size
-        self.max_radius = max_radius
         self._kept: tuple[Any, Any] = (None, None)
-
-    @abstractmethod
-    def poles(self) -> NDArray[np.complex128]:
-        """All poles per step (of dt = 1), conjugates included, of the coefficients as they are."""
-
-    @abstractmethod
-    def filters(self) -> tuple[Form, ...]:
-        """The layer as filters in float64, of the coefficients as they are."""
-
-    @property
-    def _limit(self) -> float:
-        return self.max_radius * (1.0 - MARGIN)
 
     def _keeping(self, compute: Callable[[], T]) -> T:
         """What `compute` makes of the parameters, kept where no gradient can be asked for.
@@ -67,3 +44,32 @@ class LinearLayer(Recurrent):
             self._kept = (key, compute())
         kept: T = self._kept[1]
         return kept
+
+
+class LinearLayer(Keeping):
+    """A recurrence without a nonlinearity: a filter, with poles within `max_radius`."""
+
+    def __init__(self, input_size: int, size: int, max_radius: float) -> None:
+        super().__init__()
+        if input_size < 1 or size < 1:
+            raise UsageError(
+                f"A layer of {input_size} inputs and {size} outputs can't be; give 1 or more of "
+                "both."
+            )
+        if not 0.0 < max_radius <= 1.0:
+            raise UsageError(f"max_radius is {max_radius}; give a number above 0, 1 at most.")
+        self.input_size = input_size
+        self.output_size = size
+        self.max_radius = max_radius
+
+    @abstractmethod
+    def poles(self) -> NDArray[np.complex128]:
+        """All poles per step (of dt = 1), conjugates included, of the coefficients as they are."""
+
+    @abstractmethod
+    def filters(self) -> tuple[Form, ...]:
+        """The layer as filters in float64, of the coefficients as they are."""
+
+    @property
+    def _limit(self) -> float:
+        return self.max_radius * (1.0 - MARGIN)

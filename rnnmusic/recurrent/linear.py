@@ -96,7 +96,7 @@ class LinearRecurrence(LinearLayer):
         matrix = self.matrix()
 
         def kernel(x: Tensor, state: LinearState, valid: Tensor | None) -> tuple[Tensor, State]:
-            h = _states(F.linear(x, self.input_weight), matrix, state.h)
+            h = linear_states(F.linear(x, self.input_weight), matrix, state.h)
             end = h[:, -1] if valid is None else segments.at_end(h, valid)
             return self._read(h, x), LinearState(end)
 
@@ -145,7 +145,7 @@ class LinearRecurrence(LinearLayer):
         return F.linear(h, self.readout_weight) + F.linear(x, self.direct_weight)
 
 
-def _states(u: Tensor, a: Tensor, h: Tensor) -> Tensor:
+def linear_states(u: Tensor, a: Tensor, h: Tensor) -> Tensor:
     """h_t = A h_(t-1) + u_t: u (B, T, N), A (N, N), h (B, N) -> (B, T, N).
 
     Where a step is little work, the time of which goes into calls, in about 3 sqrt(T) of them: all

@@ -37,7 +37,8 @@ def test_a_row_is_measured_told_and_drawn(rnnmusic: Run, tmp_path: Path) -> None
     ran = rnnmusic("bench", "flavours", "lstm:adding-200", "--json", "--plot", picture)
     assert ran.code == 0
     (row,) = json.loads(ran.out)
-    assert row["holds"] is (row["value"] <= row["limit"])
+    assert row["holds"] is None  # only full rows are judged
+    assert "easier" in row["note"]
     assert row["value"] < 0.05  # 1/6 without memory
     assert picture.stat().st_size > 1000
 
