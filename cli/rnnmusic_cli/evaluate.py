@@ -24,18 +24,27 @@ def evaluate(
     split: Annotated[
         list[str] | None, typer.Option(help="train, valid or test; may be repeated.")
     ] = None,
+    particles: Annotated[
+        int, typer.Option(min=1, help="Of a model with latent variables; more are closer.")
+    ] = 1,
+    bound: Annotated[
+        str, typer.Option(help="elbo, iwae or fivo; of one particle elbo, of more fivo.")
+    ] = "",
+    seed: Annotated[int, typer.Option(help="What latent variables are drawn by.")] = 0,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     threads: Annotated[int, typer.Option(min=1, help="torch threads.")] = 1,
 ) -> None:
     """Print the negative log-likelihood in nats per step: frame of a roll or of sound, or note.
 
     Pooled: all steps of all sequences together. Per sequence: the mean of the sequences' means.
+    A model with latent variables has an upper bound of it.
     """
     import torch
 
     from rnnmusic import checkpoint as checkpoints
     from rnnmusic.corpus import Corpus
     from rnnmusic.errors import InputError, UsageError
+    from rnnmusic.recurrent.belief.bounds import Bound
     from rnnmusic.training.evaluation import evaluate as likelihood
 
     torch.set_num_threads(threads)
@@ -50,8 +59,14 @@ def evaluate(
     unknown = [name for name in names if name not in opened.splits]
     if unknown:
         raise UsageError(f"There is no split {unknown[0]!r}; choose train, valid or test.")
+    chosen = Bound(bound or ("elbo" if particles == 1 else "fivo"), particles)
+    if (bound or particles > 1) and not generator.recurrent.is_bound:
+        raise UsageError(
+            f"{checkpoint} has no latent variables, its likelihood is {generator.likelihood}; "
+            "leave --particles and --bound out."
+        )
     figures = {
-        name: asdict(likelihood(generator, opened.splits[name]))
+        name: asdict(likelihood(generator, opened.splits[name], bound=chosen, seed=seed))
         for name in names
         if split or len(opened.splits[name])
     }
@@ -73,6 +88,8 @@ def _is_one_language(one: Encoding, other: Encoding) -> bool:
 def _print(figures: dict[str, dict[str, Any]]) -> None:
     likelihood = next(iter(figures.values()))
     kind = likelihood["kind"]
+    if likelihood["bound"]:
+        kind += f" by {likelihood['bound']}"
     if likelihood["is_density"]:
         kind += " density in the encoding's units, so below 0 too"
     say(f"Negative log-likelihood in nats per step ({kind}; lower is better)")

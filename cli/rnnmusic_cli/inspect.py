@@ -9,6 +9,7 @@ import typer
 from rich.table import Table
 
 from rnnmusic_cli.console import note, say, say_json, say_table
+from rnnmusic_cli.inspect_cells import print_cells
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,46 +27,62 @@ def inspect(
     checkpoint: Annotated[str, typer.Argument(help="A checkpoint, a run, or a shipped model.")],
     piece: Annotated[
         Path | None,
-        typer.Argument(help="A MIDI file or recording to play; else the model's own music."),
+        typer.Option(help="A MIDI file or recording to play; else the model's own music."),
     ] = None,
     steps: Annotated[int, typer.Option(min=2, max=100_000, help="Steps of it to play.")] = 256,
     moments: Annotated[int, typer.Option(min=1, max=1000, help="Places to look at.")] = 16,
     horizon: Annotated[
         int, typer.Option(min=1, max=100_000, help="Steps to follow what is remembered.")
     ] = 128,
-    plot: Annotated[Path | None, typer.Option(help="Picture: .png, .svg or .pdf.")] = None,
+    plot: Annotated[
+        Path | None, typer.Option(help="Picture of the filters: .png, .svg or .pdf.")
+    ] = None,
+    cells: Annotated[
+        Path | None,
+        typer.Option(help="Picture of the cells over the piano-roll: .png, .svg or .pdf."),
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Show a network as a filter: poles, time constants, memory and gain of every layer.
+    """Show what a network does with a piece: as a filter, and cell by cell.
 
-    A linear layer is one filter whatever it plays. A nonlinear one (GRU, LSTM, ...) is another at
-    every step: its Jacobians along the piece are shown. A mode of radius 1 or more grows for now.
+    As a filter: poles, time constants, memory and gain of every layer. A linear layer is one filter
+    whatever it plays. A nonlinear one (GRU, LSTM, ...) is another at every step: its Jacobians
+    along the piece are shown. A mode of radius 1 or more grows for now. Cell by cell: which units
+    follow beat, bar, pitch and phrases, how far gates stand open, and how far back gradients reach.
     """
     import torch
 
     from rnnmusic import checkpoint as checkpoints
     from rnnmusic.inspection import inspect as inspect_layers
+    from rnnmusic.inspection import look
+    from rnnmusic.plots.music import check_extension, save
 
-    if plot is not None:
-        from rnnmusic.plots.music import check_extension
-
-        check_extension(plot)
+    for picture in (plot, cells):
+        if picture is not None:
+            check_extension(picture)
     torch.set_num_threads(1)
     generator = checkpoints.load(checkpoint).generator
     played, clock = _steps(generator, piece, steps)
     note(f"Following {len(played)} steps through {generator.parameter_count:,} parameters")
     views = inspect_layers(generator, played, clock, moments=moments, horizon=horizon)
+    found = look(generator, played, clock, horizon=min(horizon, 64))
+    title = f"{Path(checkpoint).name} playing {'its own music' if piece is None else piece.name}"
     if plot is not None:
         from rnnmusic.plots.inspection import plot_inspection
-        from rnnmusic.plots.music import save
 
-        source = "its own music" if piece is None else piece.name
-        save(plot_inspection(views, title=f"{Path(checkpoint).name} playing {source}"), plot)
+        save(plot_inspection(views, title=title), plot)
         note(f"Wrote {plot}")
+    if cells is not None:
+        from rnnmusic.plots.cells import plot_cells
+
+        save(plot_cells(found, played, title=title), cells)
+        note(f"Wrote {cells}")
     if json:
-        say_json([view.to_dict() for view in views])
+        pairs = zip(views, found.layers, strict=True)
+        say_json([{**view.to_dict(), "cells": layer.to_dict()} for view, layer in pairs])
     else:
         _print(views)
+        print_cells(found.layers)
 
 
 def _steps(

@@ -109,6 +109,14 @@ AnswerBars = Annotated[
         help="respond: answers are this long; else as the phrase.",
     ),
 ]
+Adapt = Annotated[
+    bool,
+    typer.Option(
+        "--adapt",
+        rich_help_panel=_PLAYING,
+        help="Let the model follow what you play; the order `adapt off|on|forget` steers it.",
+    ),
+]
 Temperature = Annotated[
     float | None,
     typer.Option(rich_help_panel=_STEERING, help="How freely it draws; 1: as the model."),

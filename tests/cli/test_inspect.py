@@ -22,14 +22,14 @@ def test_a_trained_network_is_shown_as_a_filter(
     assert "…" not in shown.out  # nothing is cut off, however narrow the terminal
     assert (tmp_path / "filter.png").read_bytes()[:4] == b"\x89PNG"
     piece = studio.music / "tune 1.mid"
-    layers = json.loads(rnnmusic("inspect", studio.run, piece, *short, "--json").out)
+    layers = json.loads(rnnmusic("inspect", studio.run, "--piece", piece, *short, "--json").out)
     assert [layer["layer"] for layer in layers] == ["1 Gru"]
     assert [moment["step"] for moment in layers[0]["moments"]] == [0, 10, 19]
     assert len(layers[0]["moments"][0]["eigenvalues"]) == 16
 
 
 def test_what_cannot_be_played_is_said(rnnmusic: Run, studio: Studio, tmp_path: Path) -> None:
-    missing = rnnmusic("inspect", studio.run, tmp_path / "no.mid")
+    missing = rnnmusic("inspect", studio.run, "--piece", tmp_path / "no.mid")
     assert (missing.code, missing.out) == (3, "")
     assert "no.mid" in missing.err
     picture = rnnmusic("inspect", studio.run, "--steps", 4, "--plot", tmp_path / "filter.doc")
