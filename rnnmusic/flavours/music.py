@@ -10,7 +10,8 @@ from typing import Any, Literal
 from rnnmusic import checkpoint
 from rnnmusic.corpus import Corpus
 from rnnmusic.errors import InputError
-from rnnmusic.flavours.row import Measured, Setting
+from rnnmusic.flavours.row import Measured, Row, Setting
+from rnnmusic.generator import Generator
 from rnnmusic.training.evaluation import evaluate
 from rnnmusic.training.loop import train
 from rnnmusic.training.recipe import Recipe
@@ -30,9 +31,17 @@ def corpus(setting: Setting, name: Set) -> Corpus:
 
 
 def trained(
-    name: Set, *, minutes: float, quick_minutes: float, **tables: dict[str, Any]
+    name: Set,
+    *,
+    minutes: float,
+    quick_minutes: float,
+    before_test: Callable[[Generator], None] | None = None,
+    **tables: dict[str, Any],
 ) -> Callable[[Setting], Measured]:
-    """A row's `run`: train by a recipe of these tables, evaluate the best checkpoint on test."""
+    """A row's `run`: train by a recipe of these tables, evaluate the best checkpoint on test.
+
+    before_test: done to the generator in between.
+    """
 
     def run(setting: Setting) -> Measured:
         data = corpus(setting, name)
@@ -44,6 +53,8 @@ def trained(
         with tempfile.TemporaryDirectory() as folder:
             result = train(data, recipe, Path(folder) / "run")
             generator = checkpoint.load(result.best).generator
+            if before_test is not None:
+                before_test(generator)
             likelihood = evaluate(generator, data.splits["test"])
         note = f"validation {result.best_nll:.3f}" if result.best_nll is not None else ""
         if likelihood.kind != "exact":
@@ -51,3 +62,33 @@ def trained(
         return Measured(likelihood.pooled, generator.parameter_count, result.elapsed_s, note)
 
     return run
+
+
+def jsb_row(
+    flavour: str,
+    family: str,
+    *,
+    limit: float | None = None,
+    paper: float | None = None,
+    source: str = "",
+    size: int = 256,
+    minutes: float = 2.8,
+    dropout: float = 0.3,
+    learning_rate: float = 3e-3,
+    head: str = "bernoulli",
+    **options: Any,
+) -> Row:
+    """A flavour on JSB: one layer, dropout, averaged weights, independent outputs unless said.
+
+    The settings are the same for all flavours where a row doesn't give its own, which were chosen
+    on the validation split.
+    """
+    run = trained(
+        "jsb",
+        minutes=minutes,
+        quick_minutes=0.4,
+        model={"name": flavour, "size": size, "dropout": dropout, "options": options},
+        head={"name": head},
+        training={"learning_rate": learning_rate, "average_decay": 0.99},
+    )
+    return Row(flavour, family, "jsb", POOLED, run, limit, "lower", paper, source, "jsb")

@@ -34,7 +34,8 @@ def features(encoding: Encoding, steps: Steps, clock: NDArray[np.uint8]) -> list
     """
     if isinstance(encoding, PianoRoll):
         place = _place_in_bar(encoding, clock, len(steps))
-        sounding = steps.reshape(len(steps), -1, encoding.columns_per_pitch).any(axis=2)
+        columns = np.asarray(steps).reshape(len(steps), -1, encoding.columns_per_pitch)
+        sounding = np.asarray(columns.any(axis=2))
         pitches = np.arange(encoding.lowest_pitch, encoding.highest_pitch + 1)
         return [
             Feature("place in the beat", "place", place % encoding.steps_per_quarter),
@@ -79,8 +80,8 @@ def _place_in_bar(encoding: PianoRoll, clock: NDArray[np.uint8], count: int) -> 
     """The place of each step in its bar, in steps of the grid."""
     grid = encoding.steps_per_quarter
     if clock.shape[1] == 0:
-        return np.arange(count) % (4 * grid) * 1.0
-    return clock[:, 1] * float(grid) + clock[:, 0]
+        return np.asarray(np.arange(count) % (4 * grid), dtype=np.float64)
+    return np.asarray(clock[:, 1] * float(grid) + clock[:, 0], dtype=np.float64)
 
 
 def _heard(sounding: NDArray[np.bool_], pitches: NDArray[np.int64]) -> list[Feature]:
@@ -109,7 +110,8 @@ def _phrase_ends(top: Values) -> Values:
     notes = known[starts] >= 0
     starts, ends = starts[notes], ends[notes]
     result = np.zeros(len(top))
-    for note in boundaries(starts * 1.0, ends * 1.0, known[starts]):
+    times = starts.astype(np.float64), ends.astype(np.float64)
+    for note in boundaries(*times, known[starts]):
         result[starts[note] : ends[note]] = 1.0
     return result
 

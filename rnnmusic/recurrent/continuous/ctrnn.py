@@ -20,9 +20,10 @@ class Ctrnn(ContinuousLayer):
     """tau_i dh_i/dt = -h_i + sum_j W_ij s(h_j + theta_j) + (U x)_i, y = s(h + theta), s logistic.
 
     (Beer 1995, "On the dynamics of small continuous-time recurrent neural networks".) The leak is
-    solved exactly, h' = e h + (1 - e) (...) with e = exp(-dt / tau), and what the other units send
-    is held over each of the `parts` of a step. So no time constant is too short. U x is held from
-    the step before to this one. Shapes: x (B, T, input_size), y (B, T, size).
+    solved exactly, h' = e h + (1 - e) (...) with e = exp(-dt / tau), so that no time constant is too
+    short; what the other units send is taken in the middle of each of the `parts` of a step
+    (exponential midpoint rule). U x is held from the step before to this one. Shapes:
+    x (B, T, input_size), y (B, T, size).
 
     tau lies above `shortest`, in units of dt; it begins log-uniform between there and `longest`.
     theta begins where the inputs from the others are centred (Mathayomchan and Beer 2002), which
@@ -67,8 +68,13 @@ class Ctrnn(ContinuousLayer):
         """One step of dt, a number or (B,): x (B, input_size) -> y (B, size)."""
         h = state.h
         kept = torch.exp(-span(dt, h) / (self.parts * self.tau))
+        half = torch.exp(-span(dt, h) / (2 * self.parts * self.tau))
         drive = F.linear(x, self.input_weight)
         for _ in range(self.parts):
-            sent = F.linear(torch.sigmoid(h + self.threshold), self.recurrent_weight, drive)
-            h = torch.lerp(sent, h, kept)
+            middle = torch.lerp(self._sent(h, drive), h, half)
+            h = torch.lerp(self._sent(middle, drive), h, kept)
         return torch.sigmoid(h + self.threshold), ContinuousState(h)
+
+    def _sent(self, h: Tensor, drive: Tensor) -> Tensor:
+        """What the units would settle at if the others stayed at h."""
+        return F.linear(torch.sigmoid(h + self.threshold), self.recurrent_weight, drive)
