@@ -11,8 +11,9 @@ what neighbours on a busy machine take.
 - numpy: the equations with the input weights folded into a table of rows, BLAS on one thread;
 - compiled: `rnnmusic.sampling.compiled`, with a shaping (biases, temperatures, top-p) and dice.
 
-Cases: hidden-512 GRU and LSTM, 256 GRU and ssm over rolls of 200 columns with independent notes;
-a hidden-512 GRU over note events (281 values in 4 factors); and the shipped bach-gru (NADE).
+Cases: hidden-512 GRU and LSTM, and gated and diagonal flavours at 256, over rolls of 200 columns
+with independent notes; a hidden-512 GRU over note events (281 values in 4 factors); and the shipped
+bach-gru (NADE).
 """
 
 from __future__ import annotations
@@ -60,7 +61,19 @@ CASES: dict[str, Callable[[], Generator]] = {
     "gru-512, note events": lambda: made_up("gru", 512, NoteEvents(), "categorical"),
     "lstm-512, 200 columns": lambda: made_up("lstm", 512),
     "gru-256, 200 columns": lambda: made_up("gru", 256),
+    "lstm-256, 200 columns": lambda: made_up("lstm", 256),
+    "peephole-lstm-256": lambda: made_up("peephole-lstm", 256),
+    "gru-before-256": lambda: made_up("gru-before", 256),
+    "slstm-256": lambda: made_up("slstm", 256),
+    "phased-lstm-256": lambda: made_up("phased-lstm", 256),
+    "gated-feedback-256": lambda: made_up("gated-feedback", 256),
     "ssm-256, 200 columns": lambda: made_up("ssm", 256),
+    "lru-256, 200 columns": lambda: made_up("lru", 256),
+    "s4d-256, 200 columns": lambda: made_up("s4d", 256),
+    "s5-256, 200 columns": lambda: made_up("s5", 256),
+    "mingru-256, 200 columns": lambda: made_up("mingru", 256),
+    "rg-lru-256, 200 columns": lambda: made_up("rg-lru", 256),
+    "arma-256, 200 columns": lambda: made_up("arma", 256),
     "bach-gru (384, NADE)": lambda: checkpoint.load("bach-gru").generator,
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -35,8 +36,10 @@ class HeadConfig:
     """The distribution of the next step."""
 
     name: str = ""  # a key of heads.HEADS; empty: the one that fits the encoding
-    width: int | None = None  # hidden units inside the head (nade, categorical); None: its own
+    width: int | None = None  # hidden units inside (nade, pitch-axis, categorical); None: its own
     components: int | None = None  # Gaussians (gaussian-mixture); None: its own
+    #: What only some heads have, such as the rbm's gibbs_steps.
+    options: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -94,14 +97,22 @@ class Generator(nn.Module):
             self.recurrent.output_size,
             encoding.sizes,
             **_given(width=head.width, components=head.components),
+            **self._pitched(heads.options(head.name)),
+            **head.options,
         )
 
     def _told(self, model: ModelConfig) -> dict[str, Any]:
         """The flavour's options; one that reads column by column is told how many there are."""
-        options = dict(model.options)
-        if "columns" in recurrent.layer_options(model.name):
+        known = recurrent.layer_options(model.name)
+        options = {**self._pitched(known), **model.options}
+        if "columns" in known:
             options.setdefault("columns", self.embedding.step_columns)
         return options
+
+    def _pitched(self, known: Collection[str]) -> dict[str, int]:
+        """How many pitches there are, for what goes through them one by one."""
+        pitches = len(self.encoding.sizes) // self.encoding.columns_per_pitch
+        return {"pitches": pitches} if "pitches" in known else {}
 
     @property
     def kind(self) -> Kind:
@@ -137,9 +148,15 @@ class Generator(nn.Module):
         hidden, state = self.recurrent(features, state, reset=reset, lengths=lengths)
         return hidden, state
 
-    def step(self, previous: Tensor, clock: Tensor, state: State) -> tuple[Tensor, State]:
-        """One step: previous (B, F), clock (B, C), state -> hidden (B, H), state."""
-        return self.recurrent.step(self.embedding(previous, clock), state)
+    def step(
+        self, previous: Tensor, clock: Tensor, state: State, noise: Tensor | None = None
+    ) -> tuple[Tensor, State]:
+        """One step: previous (B, F), clock (B, C), state -> hidden (B, H), state.
+
+        noise (B, recurrent.noise_size): standard normal numbers that latent variables are drawn
+        with; None: they are their means.
+        """
+        return self.recurrent.step(self.embedding(previous, clock), state, noise=noise)
 
     @property
     def parameter_count(self) -> int:

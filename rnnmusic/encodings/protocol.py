@@ -94,6 +94,11 @@ class Encoding(ABC):
         return ()
 
     @property
+    def columns_per_pitch(self) -> int:
+        """How many neighbouring columns belong to one pitch; 1 where columns aren't pitches."""
+        return 1
+
+    @property
     def is_binary(self) -> bool:
         """Whether steps are 0/1 vectors rather than tuples of categories."""
         return all(size == 2 for size in self.sizes)

@@ -68,7 +68,11 @@ def listed(name: str, *, with_cost: bool = True) -> Listed:
 def options(name: str) -> dict[str, Any]:
     """A flavour's own options with their defaults."""
     known = recurrent.layer_options(name)
-    return {key: known[key] for key in known if key not in ("columns", "learned_initial_state")}
+    return {
+        key: known[key]
+        for key in known
+        if key not in ("columns", "pitches", "learned_initial_state")
+    }
 
 
 def _step_us(stepper: Any) -> float:

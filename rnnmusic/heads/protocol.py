@@ -140,5 +140,10 @@ def uniform(shape: Sequence[int], like: Tensor, rng: Rng) -> Tensor:
 def normal(shape: Sequence[int], like: Tensor, rng: Rng) -> Tensor:
     """Standard normal numbers: the normal quantiles of as many `uniform` ones."""
     # torch.randn makes its numbers differently for few and for many of them.
-    quantiles: Tensor = torch.special.ndtri(uniform(shape, like, rng).clamp_min(2.0**-54))
+    return as_normal(uniform(shape, like, rng))
+
+
+def as_normal(uniforms: Tensor) -> Tensor:
+    """The normal quantiles of numbers in [0, 1)."""
+    quantiles: Tensor = torch.special.ndtri(uniforms.clamp_min(2.0**-54))
     return quantiles

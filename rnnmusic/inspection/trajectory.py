@@ -10,10 +10,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from rnnmusic.encodings.protocol import Steps
+from rnnmusic.encodings.protocol import Encoding, Steps
 from rnnmusic.errors import InputError
 from rnnmusic.generator import Generator
 from rnnmusic.recurrent import Recurrent, Stack, State, tree_map
+from rnnmusic.recurrent.diagonal import ResidualBlock
 
 
 class Trajectory(NamedTuple):
@@ -36,22 +37,37 @@ def follow(
     before the piece. clock (T, C) is the steps' metrical position; unless given, 4/4 from a bar
     line on. InputError for fewer than two steps.
     """
-    if len(steps) < 2:
-        raise InputError(f"The piece has {len(steps)} steps; give one of 2 or more.")
     network = copy.deepcopy(generator).double().eval().cpu()
-    encoding = generator.encoding
-    if clock is None:
-        clock = np.stack([encoding.clock_at(t, quarters_per_bar=4.0) for t in range(len(steps))])
-    previous = np.concatenate([encoding.start_step()[None], steps[:-1]])
     with torch.no_grad():
-        heard = torch.from_numpy(previous)
-        heard = heard.double() if heard.is_floating_point() else heard.long()
-        features = network.embedding(heard, torch.from_numpy(clock.astype(np.int64)))
+        features = heard_by(network, steps, clock)
         trajectories = []
         for layer in layers_of(network.recurrent):
-            trajectory, features = _follow(layer, features)
+            trajectory, outputs = _follow(layer, features)
             trajectories.append(trajectory)
+            if isinstance(layer, ResidualBlock):
+                # The recurrence inside by itself: it is the block's state, and may be linear.
+                heard = layer.heard(features)
+                trajectories.append(Trajectory(layer.mixer, heard, trajectory.states))
+            features = outputs
     return trajectories
+
+
+def heard_by(network: Generator, steps: Steps, clock: NDArray[np.uint8] | None = None) -> Tensor:
+    """The features (T, D) that the network reads along a piece of steps (T, F), as in `follow`."""
+    if len(steps) < 2:
+        raise InputError(f"The piece has {len(steps)} steps; give one of 2 or more.")
+    encoding = network.encoding
+    if clock is None:
+        clock = metre_of(encoding, len(steps))
+    heard = torch.from_numpy(np.concatenate([encoding.start_step()[None], steps[:-1]]))
+    heard = heard.double() if heard.is_floating_point() else heard.long()
+    features: Tensor = network.embedding(heard, torch.from_numpy(clock.astype(np.int64)))
+    return features
+
+
+def metre_of(encoding: Encoding, count: int) -> NDArray[np.uint8]:
+    """The clock (T, C) of so many steps of 4/4 from a bar line on."""
+    return np.stack([encoding.clock_at(t, quarters_per_bar=4.0) for t in range(count)])
 
 
 def layers_of(network: Recurrent) -> list[Recurrent]:

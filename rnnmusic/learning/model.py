@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -44,7 +45,11 @@ class SequenceModel(nn.Module):
         if self.embedding is not None:
             embedded: Tensor = self.embedding(inputs)
             return embedded
-        return F.one_hot(inputs, self.symbols).to(self.readout.weight.dtype)
+        # F.one_hot looks at its values, which torch.func.vmap can't.
+        weight = self.readout.weight
+        return F.embedding(
+            inputs, torch.eye(self.symbols, dtype=weight.dtype, device=weight.device)
+        )
 
     def forward(self, examples: Examples, state: State | None = None) -> tuple[Tensor, State]:
         """Outputs (B, T, outputs) and the state after them; None for a `SequenceLayer`."""

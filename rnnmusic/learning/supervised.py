@@ -25,7 +25,7 @@ class FitConfig:
     updates: int = 1000  # at most
     seconds: float = math.inf  # at most; looked at between updates
     batch_size: int = 32
-    learning_rate: float = 1e-3  # of Adam
+    learning_rate: float = 1e-3
     final_rate: float = 1.0  # share of it that is left at the end, on a cosine
     clip_norm: float = 1.0  # of the whole gradient; 0: no clipping
     clip_value: float = 0.0  # of each number of it; 0: no clipping
@@ -61,23 +61,25 @@ def fit(
     config: FitConfig,
     *,
     penalty: Callable[[SequenceModel], Tensor] | None = None,
+    optimizer: Callable[[list[nn.Parameter], float], torch.optim.Optimizer] = torch.optim.Adam,
 ) -> Fitted:
-    """Train by Adam on fresh sequences until time, updates or the target are reached.
+    """Train on fresh sequences until time, updates or the target are reached.
 
-    penalty: added to the loss of every update. RnnMusicError when the loss is no longer finite.
+    penalty: added to the loss of every update. optimizer: made of the parameters and a learning
+    rate. RnnMusicError when the loss is no longer finite.
     """
     rng = torch.Generator().manual_seed(config.seed)
     torch.manual_seed(config.seed)
     trained = [p for p in model.parameters() if p.requires_grad]
-    optimizer = torch.optim.Adam(trained, lr=config.learning_rate)
+    moving = optimizer(trained, config.learning_rate)
     begun, losses = time.monotonic(), []
     for update in range(1, config.updates + 1):
         share = 0.5 + 0.5 * math.cos(math.pi * (update - 1) / config.updates)
         rate = config.final_rate + (1 - config.final_rate) * share
-        for group in optimizer.param_groups:
+        for group in moving.param_groups:
             group["lr"] = config.learning_rate * rate
         model.train()
-        losses.append(_update(model, task, config, optimizer, trained, rng, penalty))
+        losses.append(_update(model, task, config, moving, trained, rng, penalty))
         if not math.isfinite(losses[-1]):
             raise RnnMusicError(
                 f"The loss of {task.name} became {losses[-1]} at update {update}; lower the "
@@ -125,6 +127,7 @@ def chunks(examples: Examples, length: int) -> Iterator[Examples]:
             examples.mask[:, span],
             None if examples.dt is None else examples.dt[:, span],
             None if examples.lengths is None else (examples.lengths - begin).clamp(0, width),
+            None if examples.units is None else examples.units[:, span],
         )
 
 

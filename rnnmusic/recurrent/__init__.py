@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Sequence
 from typing import Any
 
 from rnnmusic.errors import UsageError
@@ -18,6 +19,7 @@ from rnnmusic.recurrent import (
     orthogonal,
     reservoir,
 )
+from rnnmusic.recurrent.clamped import Clamped
 from rnnmusic.recurrent.diagonal import DiagonalSsm, DiagonalState
 from rnnmusic.recurrent.gated import (
     GatedLayer,
@@ -32,11 +34,13 @@ from rnnmusic.recurrent.iir import IirCell, IirState
 from rnnmusic.recurrent.linear import LinearRecurrence, LinearState
 from rnnmusic.recurrent.protocol import Recurrent, SequenceLayer, State, detach, tree_map, where
 from rnnmusic.recurrent.registry import Flavour, WholeFlavour
+from rnnmusic.recurrent.regularisation import WeightDrop, Zoneout
 from rnnmusic.recurrent.stack import Stack
 
 __all__ = [
     "RECURRENT",
     "WHOLE",
+    "Clamped",
     "DiagonalSsm",
     "DiagonalState",
     "Flavour",
@@ -55,7 +59,9 @@ __all__ = [
     "Stack",
     "State",
     "VanillaRnn",
+    "WeightDrop",
     "WholeFlavour",
+    "Zoneout",
     "build",
     "detach",
     "layer_options",
@@ -102,13 +108,16 @@ def build(
     layers: int = 1,
     dropout: float = 0.0,
     variational: bool = False,
+    zoneout: float | Sequence[float] = 0.0,
+    weight_drop: float = 0.0,
     **options: Any,
 ) -> Stack:
     """A stack of `layers` layers of `size` units of the flavour `name`.
 
     options: what `layer_options(name)` lists, such as learned_initial_state or, for "lstm",
     forget_bias; UsageError for any other. dropout and variational as in `Stack`; variational also
-    drops recurrent connections, at the same rate.
+    drops recurrent connections, at the same rate. zoneout and weight_drop wrap each layer in
+    `Zoneout` and `WeightDrop`.
     """
     known = layer_options(name)
     if layers < 1:
@@ -124,5 +133,9 @@ def build(
     parts: list[Recurrent] = []
     for _ in range(layers):
         inputs = parts[-1].output_size if parts else input_size
-        parts.append(RECURRENT[name].make(inputs, size, **options))
+        if parts:
+            options.pop("columns", None)  # an upper layer reads no steps
+        layer = RECURRENT[name].make(inputs, size, **options)
+        layer = WeightDrop(layer, weight_drop) if weight_drop else layer
+        parts.append(Zoneout(layer, zoneout) if zoneout else layer)
     return Stack(parts, dropout=dropout, variational=variational)

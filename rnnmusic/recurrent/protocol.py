@@ -41,6 +41,8 @@ class Recurrent(nn.Module, ABC):
     is_timed: bool = False
     #: Whether it has latent variables, so that likelihoods are known up to a bound: see `Latent`.
     is_bound: bool = False
+    #: How many random numbers a step takes; see `Latent`.
+    noise_size: int = 0
 
     input_size: int
     output_size: int

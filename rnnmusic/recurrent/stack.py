@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from rnnmusic.errors import UsageError
+from rnnmusic.recurrent.latent import Latent
 from rnnmusic.recurrent.protocol import Recurrent, State
 
 
@@ -18,7 +19,8 @@ class Stack(Recurrent):
     """Recurrences in series: each reads the outputs of the one before.
 
     Shapes: x (B, T, input_size of the first layer), y (B, T, output_size of the last). The state
-    is a tuple of the layers' states.
+    is a tuple of the layers' states. A layer with latents has to be the only one: it needs what
+    was heard among its inputs.
 
     Dropout acts in training mode and in `forward` only, never in `step`, at two places:
 
@@ -52,23 +54,42 @@ class Stack(Recurrent):
                     f"A layer with {below.output_size} outputs under one with {above.input_size} "
                     "inputs doesn't fit; make them equal."
                 )
+        if self.latent is not None and len(self._parts) > 1:
+            raise UsageError(
+                f"Layers with latent variables don't stack, and got {len(self._parts)} layers; "
+                "give 1."
+            )
         self.dropout = dropout
         self.variational = variational
         self.input_size = self._parts[0].input_size
         self.output_size = self._parts[-1].output_size
         self.is_timed = any(layer.is_timed for layer in self._parts)
         self.is_bound = any(layer.is_bound for layer in self._parts)
+        self.noise_size = self._parts[0].noise_size
 
     @property
     def _parts(self) -> list[Recurrent]:
         return cast("list[Recurrent]", list(self.layers))
 
+    @property
+    def latent(self) -> Latent | None:
+        """The only layer, where it has latent variables."""
+        return next((layer for layer in self._parts if isinstance(layer, Latent)), None)
+
     def initial_state(self, batch_size: int) -> State:
         """One state per layer."""
         return tuple(layer.initial_state(batch_size) for layer in self._parts)
 
-    def step(self, x: Tensor, state: State, dt: Tensor | float = 1.0) -> tuple[Tensor, State]:
-        """One step through all layers: x (B, input_size) -> y (B, output_size)."""
+    def step(
+        self, x: Tensor, state: State, dt: Tensor | float = 1.0, noise: Tensor | None = None
+    ) -> tuple[Tensor, State]:
+        """One step through all layers: x (B, input_size) -> y (B, output_size).
+
+        noise (B, noise_size): what latent variables are drawn with; None: they are their means.
+        """
+        if self.latent is not None:
+            y, new = self.latent.step(x, state[0], dt, noise)
+            return y, (new,)
         after = []
         for layer, before in zip(self._parts, state, strict=True):
             x, new = layer.step(x, before, dt)
@@ -87,14 +108,15 @@ class Stack(Recurrent):
         if state is None:
             state = self.initial_state(len(x))
         after = []
-        x = self._drop(x) if self.variational else x
+        x = self.drop(x) if self.variational else x
         for layer, before in zip(self._parts, state, strict=True):
             y, new = layer(x, before, dt, reset, lengths)
-            x = self._drop(y)
+            x = self.drop(y)
             after.append(new)
         return x, tuple(after)
 
-    def _drop(self, x: Tensor) -> Tensor:
+    def drop(self, x: Tensor) -> Tensor:
+        """x (B, T, D), with dropout in training mode."""
         if not self.training or not self.dropout:
             return x
         if not self.variational:

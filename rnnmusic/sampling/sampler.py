@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
@@ -13,7 +14,7 @@ from torch import Tensor
 
 from rnnmusic.encodings.protocol import Encoding, Steps
 from rnnmusic.generator import Generator
-from rnnmusic.heads.protocol import Controls
+from rnnmusic.heads.protocol import Controls, normal
 from rnnmusic.recurrent.protocol import State
 
 LONGEST_BAR_STEPS = 1024
@@ -85,7 +86,9 @@ class Sampler:
         """Draw the next step (F,), int64, or float32 where columns are real-valued."""
         clock = self._positions(self._clock(self._position)[None])
         with computing():
-            hidden, self._state = self._generator.step(self._previous, clock, self._state)
+            hidden, self._state = self._generator.step(
+                self._previous, clock, self._state, self._noise()
+            )
             self._previous = self._generator.head.sample(hidden, self.controls, self._rng)
         self._position += 1
         previous = self._previous[0]
@@ -103,6 +106,15 @@ class Sampler:
         """Return to a snapshot: the same steps follow, unless `controls` have changed."""
         self._state, rng_state, self._previous, self._position = snapshot
         self._rng.set_state(rng_state)
+
+    def _noise(self) -> Tensor | None:
+        """What latent variables are drawn with; the temperature divides their precision too."""
+        count = self._generator.recurrent.noise_size
+        if not count:
+            return None
+        like = next(self._generator.parameters())
+        drawn = normal((1, count), like, self._rng).to(like.dtype)
+        return drawn * math.sqrt(self.controls.temperature)
 
     def _clock(self, index: int) -> NDArray[np.uint8]:
         return self.encoding.clock_at(index, quarters_per_bar=self.quarters_per_bar)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,4 +52,27 @@ class Stepper(Protocol):
 
     def mix(self, first: State, second: State, share: float) -> State:
         """A state between two: share 0 is the first, 1 the second."""
+        ...
+
+
+@runtime_checkable
+class Adaptive(Stepper, Protocol):
+    """A stepper that learns while it is played; what it has learned is part of its states."""
+
+    def learn(
+        self, hidden: Hidden, step: Steps, state: State, theirs: NDArray[np.bool_] | None = None
+    ) -> State:
+        """The state when a step of another player's has been learned from, if that is on.
+
+        hidden: what `hear` gave for that step. theirs: the choices of the step that count, one by
+        one as the biases of a `Shaping`; None: all.
+        """
+        ...
+
+    def switched(self, state: State, *, is_on: bool) -> State:
+        """The state when it learns on, or no more; what has been learned stays."""
+        ...
+
+    def forgotten(self, state: State) -> State:
+        """The state when nothing has been learned."""
         ...

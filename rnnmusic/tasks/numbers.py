@@ -52,10 +52,11 @@ class Adding(Task):
 class FrequencyDiscrimination(Task):
     """Whether the period of a sine is within 5 to 6 ms or not (Neil, Pfeiffer and Liu 2016, 3.1).
 
-    Sines of 15 to 125 ms, of random phase, with noise; half of the periods are in the class, the
-    others log-uniform in 1..100 ms outside it. `sampling`: "regular" (every ms), "fast" (every
-    0.1 ms) or "asynchronous", at random times. Inputs (value, time in ms); dt is the time since the
-    step before.
+    Sines of random phase, for 15 to 125 ms within the first 125; half of the periods are in the
+    class, the others log-uniform in 1..100 ms outside it, as in the authors' program. `sampling`:
+    "regular" (every ms), "fast" (every 0.1 ms) or "asynchronous", at 15 to 124 random times. dt is
+    the time since the step before. Inputs: the value, and the time in ms unless `clock` is False:
+    the paper tells it to an LSTM, and not to a phased one, whose gates know it.
     """
 
     name = "frequency-discrimination"
@@ -64,11 +65,11 @@ class FrequencyDiscrimination(Task):
     paper = "Neil et al. 2016"
     PERIODS_MS = (5.0, 6.0)
 
-    def __init__(self, sampling: str = "asynchronous") -> None:
+    def __init__(self, sampling: str = "asynchronous", *, clock: bool = True) -> None:
         if sampling not in ("regular", "fast", "asynchronous"):
             raise UsageError(f"sampling is {sampling!r}; choose regular, fast or asynchronous.")
-        self.sampling = sampling
-        self.input_size, self.output_size = 2, 2
+        self.sampling, self.clock = sampling, clock
+        self.input_size, self.output_size = 1 + clock, 2
 
     @property
     def memoryless(self) -> float:
@@ -76,7 +77,7 @@ class FrequencyDiscrimination(Task):
         return 0.5
 
     def draw(self, count: int, rng: torch.Generator) -> Examples:
-        """inputs (B, T, 2), targets (B, T) of which each row's last step counts."""
+        """inputs (B, T, 1 or 2), targets (B, T) of which each row's last step counts."""
 
         def uniform(low: float, high: float) -> Tensor:
             return low + (high - low) * torch.rand(count, generator=rng, dtype=torch.float64)
@@ -100,14 +101,13 @@ class FrequencyDiscrimination(Task):
             spacing = 1.0 if self.sampling == "regular" else 0.1
             lengths = (duration / spacing).long()
             time = begin.unsqueeze(1) + spacing * torch.arange(round(125 / spacing))
-        noise = 0.05 * torch.randn(time.shape, generator=rng, dtype=torch.float64)
-        value = torch.sin(math.tau * time / period.unsqueeze(1) + phase.unsqueeze(1)) + noise
+        value = torch.sin(math.tau * time / period.unsqueeze(1) + phase.unsqueeze(1))
         steps = torch.arange(time.shape[1])
         value = torch.where(steps < lengths.unsqueeze(1), value, 0.0)
         dt = torch.cat([torch.ones(count, 1), time.diff(dim=1).float()], 1)
         mask = steps == lengths.unsqueeze(1) - 1
         targets = inside.long().unsqueeze(1).expand(mask.shape)
-        inputs = torch.stack([value, time], 2).float()
+        inputs = torch.stack([value, time] if self.clock else [value], 2).float()
         return Examples(inputs, targets, mask, dt, lengths)
 
 

@@ -9,6 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from rnnmusic.errors import UsageError
+
 #: What a score is. Of the first higher is better, of the others lower.
 Score = Literal["accuracy", "cross-entropy", "mse", "nrmse"]
 
@@ -19,6 +21,7 @@ class Examples(NamedTuple):
     inputs: (B, T, D) real, or (B, T) int64 symbols. targets: (B, T, F) real, or (B, T) int64
     classes. mask (B, T) bool: the steps whose targets are taught and scored. dt (B, T): the time
     since the step before; None: 1 everywhere. lengths (B,): None where all rows have T steps.
+    units (B, T, F) bool: which of a step's numbers are taught and scored; None: all of them.
     """
 
     inputs: Tensor
@@ -26,6 +29,7 @@ class Examples(NamedTuple):
     mask: Tensor
     dt: Tensor | None = None
     lengths: Tensor | None = None
+    units: Tensor | None = None
 
 
 class Task(ABC):
@@ -57,14 +61,14 @@ class Task(ABC):
     def loss(self, outputs: Tensor, examples: Examples) -> Tensor:
         """Mean over the taught steps of outputs (B, T, output_size): cross-entropy in nats, or the
         squared error per number."""
-        given, wanted = outputs[examples.mask], examples.targets[examples.mask]
+        given, wanted = taught(outputs, examples)
         if self.is_classification:
             return F.cross_entropy(given, wanted)
         return F.mse_loss(given, wanted)
 
     def score(self, outputs: Tensor, examples: Examples) -> float:
         """`measure` of outputs (B, T, output_size), over the scored steps."""
-        given, wanted = outputs[examples.mask], examples.targets[examples.mask]
+        given, wanted = taught(outputs, examples)
         if self.measure == "accuracy":
             return float((given.argmax(-1) == wanted).double().mean())
         if self.measure == "nrmse":
@@ -77,6 +81,20 @@ class Task(ABC):
     def is_better(self, score: float, than: float) -> bool:
         """Whether one score is better than another."""
         return score > than if self.measure == "accuracy" else score < than
+
+
+def taught(outputs: Tensor, examples: Examples) -> tuple[Tensor, Tensor]:
+    """Outputs and targets of the taught steps, (N, F) and (N, F) or classes (N,).
+
+    Of those units alone, (M,) each, where the examples name some.
+    """
+    given, wanted = outputs[examples.mask], examples.targets[examples.mask]
+    if examples.units is None:
+        return given, wanted
+    if not wanted.is_floating_point():
+        raise UsageError("Classes have no units to teach some of; leave `units` out.")
+    chosen = examples.units[examples.mask]
+    return given[chosen], wanted[chosen]
 
 
 def _double(targets: Tensor) -> Tensor:

@@ -13,7 +13,8 @@ from rnnmusic.corpus.batches import in_order
 from rnnmusic.errors import InputError
 from rnnmusic.generator import Generator
 from rnnmusic.heads.protocol import Kind
-from rnnmusic.training.objective import Objective
+from rnnmusic.recurrent.belief.bounds import Bound
+from rnnmusic.training.objective import ELBO, Objective
 
 
 @dataclass(frozen=True)
@@ -25,10 +26,12 @@ class Likelihood:
     means. The two `_without_step_0` leave each sequence's first step out (Bai 2018). kind says
     whether the figures are the likelihood itself (exact), a bound or an estimate. is_density says
     that they are of a density, of real-valued frames in the encoding's own units: then they may
-    be negative, and only compare within one encoding.
+    be negative, and only compare within one encoding. bound: which one, where latent variables
+    make it one.
     """
 
     kind: Kind
+    bound: str | None
     is_density: bool
     pooled: float
     per_sequence: float
@@ -38,12 +41,23 @@ class Likelihood:
     steps: int
 
 
-def evaluate(generator: Generator, pieces: Sequence[Piece], *, batch_size: int = 16) -> Likelihood:
-    """Likelihood of `pieces`; the generator is put in eval mode and back."""
+def evaluate(
+    generator: Generator,
+    pieces: Sequence[Piece],
+    *,
+    batch_size: int = 16,
+    bound: Bound = ELBO,
+    seed: int = 0,
+) -> Likelihood:
+    """Likelihood of `pieces`; the generator is put in eval mode and back.
+
+    Where it has latent variables, `bound` is taken, and the same seed draws the same latents.
+    """
     if not len(pieces):
         raise InputError("There is nothing to evaluate: this split of the corpus has no pieces.")
-    objective = Objective(generator)
+    objective = Objective(generator, bound)
     device = next(generator.parameters()).device
+    rng = torch.Generator(device).manual_seed(seed)
     totals = np.zeros(len(pieces))
     firsts = np.zeros(len(pieces))
     lengths = np.zeros(len(pieces), dtype=np.int64)
@@ -52,7 +66,7 @@ def evaluate(generator: Generator, pieces: Sequence[Piece], *, batch_size: int =
     try:
         with torch.inference_mode():
             for indices, batch in in_order(pieces, generator.encoding, batch_size):
-                nll = objective.per_step(batch.to(device)).double().cpu().numpy()
+                nll = objective.per_step(batch.to(device), rng).double().cpu().numpy()
                 rows = len(indices)
                 totals[indices] = nll.sum(axis=1)[:rows]
                 firsts[indices] = nll[:rows, 0]
@@ -63,6 +77,7 @@ def evaluate(generator: Generator, pieces: Sequence[Piece], *, batch_size: int =
     later = totals - firsts
     return Likelihood(
         kind=generator.kind,
+        bound=str(bound) if generator.recurrent.is_bound else None,
         is_density=generator.head.is_density,
         pooled=float(totals.sum() / lengths.sum()),
         per_sequence=float((totals / lengths).mean()),

@@ -24,6 +24,7 @@ from rnnmusic.corpus.batches import Batch
 from rnnmusic.errors import InputError, RnnMusicError
 from rnnmusic.files import unwritable
 from rnnmusic.generator import GeneratorConfig, build
+from rnnmusic.recurrent.belief.bounds import Bound
 from rnnmusic.recurrent.protocol import State, detach
 from rnnmusic.training import state as run_state
 from rnnmusic.training.averaging import WeightAverage
@@ -33,9 +34,10 @@ from rnnmusic.training.hardware import Hardware
 from rnnmusic.training.log import CsvLog, tensorboard_logger
 from rnnmusic.training.objective import Objective
 from rnnmusic.training.recipe import Recipe
-from rnnmusic.training.schedule import after_validation, learning_rate
+from rnnmusic.training.schedule import after_validation, kl_weight, learning_rate
 from rnnmusic.training.state import Progress
 from rnnmusic.training.status import Observer, Pace, Status
+from rnnmusic.training.teaching import Teaching
 
 SAVE_EVERY_S = 60.0  # how much work a crash may cost
 
@@ -111,7 +113,10 @@ class _Run:
             lr=self.training.learning_rate,
             weight_decay=self.training.weight_decay,
         )
-        self.objective, self.optimizer = fabric.setup(Objective(self.generator), optimizer)
+        bound = Bound(self.training.bound, self.training.particles)
+        objective = Objective(self.generator, bound, free_bits=self.training.free_bits)
+        self.objective, self.optimizer = fabric.setup(objective, optimizer)
+        self.teaching = Teaching(self.generator, recipe)
         self.average = WeightAverage(self.generator, self.training.average_decay)
         self.batches = make_batches(
             train_pieces, corpus.encoding, recipe, fabric.global_rank, fabric.world_size
@@ -201,7 +206,8 @@ class _Run:
         rate = self._learning_rate()
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        nll, after = self.objective(batch, self.carried)
+        batch = self.teaching.applied(batch, self.carried, self.progress.step)
+        nll, after = self.objective(batch, self.carried, kl_weight(self.training, self.progress))
         if self.recipe.data.chunk_length:
             self.carried = detach(after)
         totals = torch.stack([nll.detach().double(), batch.mask.sum().double()])
@@ -215,6 +221,10 @@ class _Run:
         # Distributed gradients are averaged over devices: undo that, and divide by the count of
         # the whole batch, so that any number of devices computes the same gradient.
         self.fabric.backward(nll * self.fabric.world_size / max(count, 1.0))
+        if self.training.clip_value:
+            self.fabric.clip_gradients(
+                self.objective, self.optimizer, clip_val=self.training.clip_value
+            )
         if self.training.clip_norm:
             self.fabric.clip_gradients(
                 self.objective,

@@ -13,6 +13,7 @@ from typing import Any
 from rnnmusic.checkpoint import from_table
 from rnnmusic.errors import InputError, RnnMusicError, UsageError
 from rnnmusic.generator import HeadConfig, ModelConfig
+from rnnmusic.recurrent.belief.bounds import Bound
 
 SCHEDULES = ("constant", "cosine", "plateau")
 
@@ -34,6 +35,10 @@ class TrainingConfig:
     learning_rate: float = 2e-3  # of AdamW
     weight_decay: float = 0.0
     clip_norm: float = 1.0  # of the whole gradient; 0: no clipping
+    clip_value: float = 0.0  # of each number of it, before clip_norm; 0: no clipping
+    teach: str = "every"  # which steps of a piece are taught: every, last, or "last 8"
+    sampled_inputs: float = 0.0  # share of inputs that the model makes up itself, in the end
+    sampled_inputs_steps: int = 1000  # optimiser steps until then, linear from 0
     schedule: str = "plateau"  # constant, cosine (to 0 at max_epochs), plateau (halve when stuck)
     warmup_steps: int = 0  # linear from 0
     plateau_patience: int = 3  # validations without progress before the rate is halved
@@ -42,6 +47,10 @@ class TrainingConfig:
     max_epochs: int = 1000
     max_minutes: float = 0.0  # wall time over all resumes; 0: no limit
     validate_every: int = 0  # steps between validations; 0: after each epoch
+    bound: str = "elbo"  # elbo, iwae or fivo: what is maximised where there are latent variables
+    particles: int = 1  # of iwae and fivo
+    kl_warmup_steps: int = 0  # until the KL of latent variables counts in full, linear from 0
+    free_bits: float = 0.0  # nats a step that it costs nothing below; elbo only
     precision: str = "32-true"  # any precision Lightning Fabric knows
     seed: int = 0
 
@@ -53,12 +62,33 @@ class TrainingConfig:
         if self.learning_rate <= 0:
             raise UsageError(f"learning_rate must be above 0, not {self.learning_rate}.")
         lowest = {"plateau_patience": 1, "patience": 1, "max_epochs": 1}
-        lowest |= dict.fromkeys(("warmup_steps", "validate_every", "clip_norm", "max_minutes"), 0)
+        nonnegative = ("warmup_steps", "validate_every", "clip_norm", "clip_value", "max_minutes")
+        lowest |= dict.fromkeys((*nonnegative, "kl_warmup_steps", "free_bits"), 0)
+        lowest |= {"sampled_inputs": 0, "sampled_inputs_steps": 1}
         for name, limit in lowest.items():
             if getattr(self, name) < limit:
                 raise UsageError(f"{name} must be {limit} or more, not {getattr(self, name)}.")
         if not 0 <= self.average_decay < 1:
             raise UsageError(f"average_decay must be in 0 <= x < 1, not {self.average_decay}.")
+        if self.sampled_inputs > 1:
+            raise UsageError(f"sampled_inputs is a share; give 0 to 1, not {self.sampled_inputs}.")
+        if re.fullmatch(r"every|last( [1-9][0-9]*)?", self.teach) is None:
+            raise UsageError(
+                f'teach is {self.teach!r}; choose every, last, or a number of steps as in "last 8".'
+            )
+        Bound(self.bound, self.particles)
+        if self.free_bits and self.bound != "elbo":
+            raise UsageError(
+                f"free_bits is {self.free_bits}, but the {self.bound} has no KL of its own; leave "
+                'it out, or take bound = "elbo".'
+            )
+
+    @property
+    def last_taught(self) -> int | None:
+        """How many of a piece's last steps are taught; None: all."""
+        if self.teach == "every":
+            return None
+        return int(self.teach.removeprefix("last") or 1)
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,13 @@ def learning_rate(training: TrainingConfig, progress: Progress, batches_per_epoc
     return rate
 
 
+def kl_weight(training: TrainingConfig, progress: Progress) -> float:
+    """How much the KL of latent variables counts in the next step (Bowman et al. 2016)."""
+    if not training.kl_warmup_steps:
+        return 1.0
+    return min(1.0, (progress.step + 1) / training.kl_warmup_steps)
+
+
 def after_validation(training: TrainingConfig, progress: Progress, nll: float) -> bool:
     """Note a validation in the progress (plateau and patience too); True if it is the best."""
     improved = progress.best_nll is None or nll < progress.best_nll

@@ -18,17 +18,27 @@ HIDDEN = 3
 SIZES = {
     "bernoulli": (2,) * 4,
     "nade": (2,) * 4,
+    # A row of hidden per pitch.
+    "tied": (2,) * HIDDEN,
+    "pitch-axis": (2,) * HIDDEN,
+    "rbm": (2,) * 4,
     "categorical": (3, 2, 4),
     "gaussian-mixture": (0,) * 3,
 }
+#: Every weight is checked by a difference: the fewer the better.
+OPTIONS = {"pitch-axis": {"width": 4}}
 heads = pytest.mark.parametrize("name", HEADS)
 # What a density promises of its integral and its samples stands in tests/heads/test_mixture.py.
-discrete = pytest.mark.parametrize("name", [n for n in HEADS if HEADS[n].columns != "real"])
+DISCRETE = [n for n in HEADS if HEADS[n].columns != "real"]
+discrete = pytest.mark.parametrize("name", DISCRETE)
+# What is estimated is tested beside its oracle: tests/heads/test_rbm.py.
+exact = pytest.mark.parametrize("name", [n for n in HEADS if HEADS[n].kind == "exact"])
+exact_discrete = pytest.mark.parametrize("name", [n for n in DISCRETE if HEADS[n].kind == "exact"])
 
 
 def make(name: str, seed: int = 1) -> Head:
     torch.manual_seed(seed)
-    head = build(name, HIDDEN, SIZES[name]).double()
+    head = build(name, HIDDEN, SIZES[name], **OPTIONS.get(name, {})).double()
     with torch.no_grad():
         for parameter in head.parameters():
             parameter.normal_(std=0.7)
@@ -74,16 +84,15 @@ def controlled(joint: Tensor, controls: Controls) -> Tensor:
     return result
 
 
-@discrete
+@exact_discrete
 @given(seed=st.integers(0, 999))
 @settings(max_examples=20, deadline=None)
 def test_an_exact_head_sums_to_one(name: str, seed: int) -> None:
     head = make(name, seed)
-    assert head.kind == "exact"
     assert table(head, torch.randn(HIDDEN).double()).sum() == pytest.approx(1.0, abs=1e-12)
 
 
-@discrete
+@exact_discrete
 @pytest.mark.parametrize(
     "controls",
     [
@@ -136,7 +145,7 @@ def test_a_seed_gives_one_result_and_rows_see_their_own_hidden(name: str) -> Non
     assert moved.nonzero().flatten().tolist() == [10]
 
 
-@heads
+@exact
 def test_the_loss_is_the_sum_over_the_mask_and_sees_nothing_else(name: str) -> None:
     head = make(name)
     hidden = torch.randn(2, 5, HIDDEN).double().requires_grad_()
@@ -152,7 +161,7 @@ def test_the_loss_is_the_sum_over_the_mask_and_sees_nothing_else(name: str) -> N
     assert head.loss(hidden, steps, torch.zeros_like(mask)) == 0
 
 
-@heads
+@exact
 def test_gradients_are_right(name: str) -> None:
     head = make(name)
     steps = some_steps(head)[::2]
@@ -227,7 +236,7 @@ def test_what_does_not_fit_is_refused(name: str) -> None:
 def test_it_says_what_its_figures_are(name: str) -> None:
     head = make(name)
     assert head.is_density == (head.columns == "real")
-    assert head.likelihood == ("exact density" if head.is_density else "exact")
+    assert head.likelihood == (f"{head.kind} density" if head.is_density else head.kind)
 
 
 @heads
@@ -236,9 +245,9 @@ def test_the_fitting_head_is_of_the_same_kind(name: str) -> None:
 
 
 def test_unknown_heads_and_impossible_controls_are_refused() -> None:
-    with pytest.raises(UsageError, match="bernoulli, nade, categorical, gaussian-mixture"):
+    with pytest.raises(UsageError, match=", ".join(HEADS)):
         build("softmax", 3, (2, 2))
-    for name in ("nade", "categorical"):
+    for name in ("nade", "pitch-axis", "rbm", "categorical"):
         with pytest.raises(UsageError, match="width is 0"):
             build(name, HIDDEN, SIZES[name], width=0)
     with pytest.raises(UsageError, match="0 components"):

@@ -140,9 +140,8 @@ def test_the_lru_normaliser_gives_states_the_variance_of_the_input() -> None:
     layer = DiagonalSsm(1, 1, modes=50, ring=(0.9, 0.99)).double()
     with torch.no_grad():
         layer.input_weight.copy_(torch.tensor([[1.0], [0.0]]))
-        _, gain = layer._coefficients()
-        u = gain * layer._taken_in(torch.randn(20_000, 1, dtype=torch.float64))
-        h = diagonal_scan(u, layer._coefficients()[0])
+        p, u = layer.lift(torch.randn(20_000, 1, dtype=torch.float64), None)
+        h = diagonal_scan(u, p)
     variance = h[1_000:].abs().square().mean(0)
     assert (variance - 1).abs().max() < 0.35
     assert (variance.mean() - 1).abs() < 0.1
@@ -190,6 +189,9 @@ def test_coefficients_are_kept_while_playing() -> None:
         {"ring": (0.9, 0.5)},
         {"ring": (0.5, 1.0)},
         {"max_radius": 2.0},
+        {"time_step": (0.0, 1.0)},
+        {"feedthrough": "none"},
+        {"feedthrough": "diagonal"},
     ],
 )
 def test_mistakes_are_refused(options: dict[str, Any]) -> None:

@@ -41,7 +41,7 @@ def test_kept_units_are_scaled_so_that_the_mean_stays() -> None:
     torch.manual_seed(0)
     for variational in (False, True):
         stack = Stack([Gru(3, 4)], dropout=0.25, variational=variational)
-        dropped = stack._drop(torch.ones(200, 3, 200))
+        dropped = stack.drop(torch.ones(200, 3, 200))
         assert dropped.unique().tolist() == pytest.approx([0.0, 4 / 3])
         assert dropped.mean() == pytest.approx(1.0, abs=0.02)
 

@@ -67,9 +67,9 @@ def clocks_of(sampler: Sampler, count: int, monkeypatch) -> list[list[int]]:
     generator = sampler._generator
     step = generator.step
 
-    def recorded(previous, clock, state):
+    def recorded(previous, clock, *rest):
         seen.append(clock[0].tolist())
-        return step(previous, clock, state)
+        return step(previous, clock, *rest)
 
     monkeypatch.setattr(generator, "step", recorded)
     draw(sampler, count)

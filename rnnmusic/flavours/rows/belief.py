@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from rnnmusic.flavours.row import Row
+from rnnmusic.flavours.rows import belief_classical, belief_variational
 
-ROWS: list[Row] = []
+ROWS: list[Row] = [*belief_classical.ROWS, *belief_variational.ROWS]

@@ -12,17 +12,17 @@ from rnnmusic.live.steering.orders import ORDERS, WHEN, Argument
 from rnnmusic.sampling.stepper import Stepper
 
 #: Orders that don't wait for a bar line unless they are told to.
-AT_ONCE = ("freeze", "resume", "store")
+AT_ONCE = ("freeze", "resume", "store", "adapt")
 BRANCHES = {1: "a", 2: "b"}
 #: Times computed from seconds are this inexact.
 ROUNDING = 1e-6
 
 
 class Conducting:
-    """Rewind, loop, branch, keep, freeze, resume, store, morph and swap.
+    """Rewind, loop, branch, keep, freeze, resume, store, morph, swap and adapt.
 
     Those that jump in the music wait for the next bar line unless "now" is their last argument;
-    freeze and resume are at once unless "bar" is. A state is always stored at once.
+    freeze, resume and adapt are at once unless "bar" is. A state is always stored at once.
     """
 
     def __init__(
@@ -41,6 +41,7 @@ class Conducting:
             "resume": self._performer.resume,
             "morph": self._morph,
             "swap": self._swap,
+            "adapt": self._adapt,
         }
 
     def knows(self, name: str) -> bool:
@@ -78,6 +79,9 @@ class Conducting:
 
     def _morph(self, at: float, first: Any, second: Any, share: Any) -> None:
         self._performer.morph(first, second, share, at)
+
+    def _adapt(self, at: float, what: Any) -> None:
+        self._performer.adapt(what, at)
 
     def _swap(self, at: float, name: Any) -> None:
         self.stepper, self.checkpoint = self._load(name), name

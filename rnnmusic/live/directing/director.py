@@ -62,6 +62,10 @@ class Director:
         self._notices: list[str] = []
         self._said: set[str] = set()  # by the performer, since something else was asked of it
         self._clock: list[tuple[str, float]] = []
+        if settings.adapt:
+            from rnnmusic.sampling.adaptation import adaptive
+
+            load = adaptive(load)
         stepper = load(settings.checkpoint)
         self._keys = Keys(*_range(stepper), [channel - 1 for channel in settings.listen_to])
         self._stage = Stage(

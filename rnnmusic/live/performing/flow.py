@@ -16,7 +16,7 @@ from rnnmusic.live.performing.past import Moment, Past, Place
 from rnnmusic.sampling.dice import Dice
 from rnnmusic.sampling.shape import Shaper
 from rnnmusic.sampling.steering import Steering
-from rnnmusic.sampling.stepper import State, Stepper
+from rnnmusic.sampling.stepper import Adaptive, Hidden, State, Stepper
 
 #: Pitches of ours that a repetition penalty looks back on.
 RECENT = 16
@@ -143,6 +143,15 @@ class Flow(ABC):
 
     def _uniforms(self, take: int, index: int) -> NDArray[np.float64]:
         return self._dice.uniforms(take, index, self.stepper.draws)
+
+    def _learned(
+        self, hidden: Hidden, heard: Steps, state: State, theirs: NDArray[np.bool_] | None = None
+    ) -> State:
+        """The state when a step of another player's has been heard: a model that adapts has
+        learned from it. hidden is what was made of the steps before; theirs as in `learn`."""
+        if not isinstance(self.stepper, Adaptive):
+            return state
+        return self.stepper.learn(hidden, heard, state, theirs)
 
     def _fed(self, steps: Steps, clock: list[NDArray[np.uint8]]) -> tuple[State, Steps]:
         """The state before the last of some steps is heard, and that step."""

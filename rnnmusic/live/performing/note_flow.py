@@ -83,7 +83,7 @@ class NoteFlow(Flow):
         if scene.kept is None and isinstance(place.activity, Resting):
             rest = place.activity.until_quarters
             if other is not None and other.onset / self._grid < rest:
-                return self._take_other(place, self._hear(place)[1], other, scene)
+                return self._take_other(place, *self._hear(place), other, scene)
             if min(rest, limit_quarters) > until_quarters:
                 return Advance(place._replace(ready_quarters=until_quarters), None, [])
             if rest >= limit_quarters:
@@ -99,7 +99,7 @@ class NoteFlow(Flow):
         if other is not None and (own is None or other[:2] < own.note[:2]):
             # The dice that were thrown in vain aren't thrown again.
             draw = place.draw if own is None or scene.kept is not None else own.draw
-            return self._take_other(place._replace(draw=draw), state, other, scene)
+            return self._take_other(place._replace(draw=draw), hidden, state, other, scene)
         if own is None:
             return self._stuck(place, limit_quarters) if scene.kept is None else None
         if own.note.onset / self._grid >= limit_quarters:
@@ -258,7 +258,9 @@ class NoteFlow(Flow):
         moment = Moment(note.onset / self._grid, place, own.step, heard, until, own.draw)
         return Advance(after, moment, messages, STALLED if is_stalled else None)
 
-    def _take_other(self, place: Place, state: State, other: Note, scene: Scene) -> Advance:
+    def _take_other(
+        self, place: Place, hidden: Hidden, state: State, other: Note, scene: Scene
+    ) -> Advance:
         """Another player's note."""
         words, pitch = self._words, other.pitch + self._words.lowest_pitch
         ours = [end for held, _, end in self._spans(place) if held == pitch]
@@ -268,7 +270,7 @@ class NoteFlow(Flow):
         self._decoder.restore(place.decoding)
         messages = self._decoder.settle(other.onset)
         after = place._replace(
-            state=state,
+            state=self._learned(hidden, heard, state),
             previous=heard,
             step=step,
             onset_step=other.onset,

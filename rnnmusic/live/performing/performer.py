@@ -23,7 +23,7 @@ from rnnmusic.live.performing.past import PLAYING, Fork, Frozen, Place, Resting
 from rnnmusic.live.performing.sampled_ahead import FREEZE, LOOP, PLAY, REST, Messages, SampledAhead
 from rnnmusic.sampling.dice import Dice
 from rnnmusic.sampling.steering import Steering
-from rnnmusic.sampling.stepper import State, Stepper
+from rnnmusic.sampling.stepper import Adaptive, State, Stepper
 
 #: What a model that is swapped in hears first.
 SWAP_BARS = 4
@@ -183,6 +183,10 @@ class Performer(SampledAhead):
         flow = flow_of(stepper, self._dice, self.quarters_per_bar)
         self._order(from_quarters, partial(self._swap, flow))
 
+    def adapt(self, what: str, from_quarters: float) -> None:
+        """Go on learning from the others ("on"), no more ("off"), or forget what was learned."""
+        self._order(from_quarters, partial(self._adapt, what))
+
     # -- how orders are carried out ------------------------------------------------------
 
     def _rest(self, until: float, place: Place, at: float) -> tuple[Place, Messages]:
@@ -256,6 +260,15 @@ class Performer(SampledAhead):
             self._notices.append("The stored states are another model's; it plays on.")
             return place, []
         return place._replace(state=mixed.state), []
+
+    def _adapt(self, what: str, place: Place, at: float) -> tuple[Place, Messages]:
+        stepper = place.flow.stepper
+        if not isinstance(stepper, Adaptive):
+            self._notices.append("This performance doesn't follow anyone; begin it with --adapt.")
+            return place, []
+        if what == "forget":
+            return place._replace(state=stepper.forgotten(place.state)), []
+        return place._replace(state=stepper.switched(place.state, is_on=what == "on")), []
 
     def _swap(self, flow: Flow, place: Place, at: float) -> tuple[Place, Messages]:
         bar = self.quarters_per_bar

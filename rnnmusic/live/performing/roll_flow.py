@@ -78,7 +78,10 @@ class RollFlow(Flow):
         own = np.zeros(self.encoding.width, dtype=np.int64) if own is None else own
         self._decoder.restore(place.decoding)
         messages = self._decoder.push(own)
-        heard = self._merged(own, struck, going_on) if struck or going_on else own
+        heard = own
+        if struck or going_on:
+            heard = self._merged(own, struck, going_on)
+            state = self._learned(hidden, heard, state, theirs=own == 0)
         ready = min((step + 1) / self._grid, limit_quarters)
         is_over = isinstance(place.activity, Resting) and place.activity.until_quarters <= ready
         after = place._replace(

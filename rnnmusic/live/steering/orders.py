@@ -15,6 +15,7 @@ Argument = float | int | str
 #: The last argument of an order that says when: at the next bar line, or as soon as can be.
 WHEN = ("bar", "now")
 MODES = ("solo", "respond", "duet", "harmonise")
+ADAPT = ("on", "off", "forget")
 
 
 class Turn(NamedTuple):
@@ -39,7 +40,7 @@ class Order:
     """One order. form: its arguments as they are written; capitals are what to put in.
 
     takes: of each argument, "number" or "name". least: how many must be given. is_timed: one more
-    argument may say when (`WHEN`).
+    argument may say when (`WHEN`). choices: what the first argument may be, if not anything.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Order:
     takes: tuple[str, ...] = ()
     least: int = 0
     is_timed: bool = False
+    choices: tuple[str, ...] = ()
 
     def parse(self, arguments: Sequence[Argument]) -> tuple[Argument, ...]:
         """The arguments as numbers and names; UsageError where they don't fit."""
@@ -57,8 +59,10 @@ class Order:
             written = f"{self.name} {self.form}".strip()
             raise UsageError(f"{self.name} was given {len(given)} arguments; write `{written}`.")
         parsed = tuple(map(self._argument, self.takes, given))
-        if self.name == "mode" and parsed[0] not in MODES:
-            raise UsageError(f"There is no mode {parsed[0]!r}; there are {', '.join(MODES)}.")
+        if self.choices and parsed[0] not in self.choices:
+            raise UsageError(
+                f"There is no {self.name} {parsed[0]!r}; there are {', '.join(self.choices)}."
+            )
         return parsed + when
 
     def _argument(self, kind: str, argument: Argument) -> Argument:
@@ -99,7 +103,14 @@ ORDERS: dict[str, Order] = _orders(
         "NAME NAME SHARE", _NAME * 2 + _NUMBER, 3, True,
     ),
     Order("swap", "Change the model.", "CHECKPOINT", _NAME, 1, True),
-    Order("mode", "Change what it does with what you play.", "|".join(MODES), _NAME, 1),
+    Order(
+        "adapt", "Follow what you play (with --adapt), stop that, or forget it.",
+        "|".join(ADAPT), _NAME, 1, True, ADAPT,
+    ),
+    Order(
+        "mode", "Change what it does with what you play.",
+        "|".join(MODES), _NAME, 1, choices=MODES,
+    ),
     Order("preset", "Load a preset.", "NAME|FILE.toml", _NAME, 1),
     Order("learn", "Let the next MIDI controller that moves turn this.", "CONTROL", _NAME, 1),
     Order("bind", "Let a MIDI controller, wheel or pad do this.", "SOURCE = LINE", _NAME * 2, 2),

@@ -20,8 +20,8 @@ class Ctrnn(ContinuousLayer):
     """tau_i dh_i/dt = -h_i + sum_j W_ij s(h_j + theta_j) + (U x)_i, y = s(h + theta), s logistic.
 
     (Beer 1995, "On the dynamics of small continuous-time recurrent neural networks".) The leak is
-    solved exactly, h' = e h + (1 - e) (...) with e = exp(-dt / tau), so that no time constant is too
-    short; what the other units send is taken in the middle of each of the `parts` of a step
+    solved exactly, h' = e h + (1 - e) (...) with e = exp(-dt / tau), so that no time constant is
+    too short; what the other units send is taken in the middle of each of the `parts` of a step
     (exponential midpoint rule). U x is held from the step before to this one. Shapes:
     x (B, T, input_size), y (B, T, size).
 

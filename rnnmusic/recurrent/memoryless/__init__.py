@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from rnnmusic.recurrent.registry import Flavour
+from rnnmusic.recurrent.memoryless.delays import FLAVOURS, DelayNetwork, TimeDelay, Window
+from rnnmusic.recurrent.memoryless.ngram import FrameNgram
 
-FLAVOURS: dict[str, Flavour] = {}
+__all__ = ["FLAVOURS", "DelayNetwork", "FrameNgram", "TimeDelay", "Window"]

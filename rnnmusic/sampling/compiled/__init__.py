@@ -10,6 +10,7 @@ a network with a flavour that isn't there runs through torch, under the same hea
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from typing import Any
 
@@ -19,12 +20,23 @@ from numpy.typing import NDArray
 from rnnmusic.encodings.protocol import ScoreEncoding, Steps
 from rnnmusic.errors import UsageError
 from rnnmusic.generator import Generator
-from rnnmusic.heads import BernoulliHead, FactoredCategoricalHead, Head, NadeHead
+from rnnmusic.heads import (
+    BernoulliHead,
+    FactoredCategoricalHead,
+    Head,
+    NadeHead,
+    PitchAxisHead,
+    RbmHead,
+    TiedHead,
+)
 from rnnmusic.sampling.compiled import states
 from rnnmusic.sampling.compiled.binary import bernoulli, nade
 from rnnmusic.sampling.compiled.categorical import categorical
 from rnnmusic.sampling.compiled.head import CompiledHead
+from rnnmusic.sampling.compiled.logits import STEP_LOGITS, StepLogits
 from rnnmusic.sampling.compiled.network import LAYERS, CompiledNetwork
+from rnnmusic.sampling.compiled.pitch_heads import pitch_axis, tied
+from rnnmusic.sampling.compiled.rbm import rbm
 from rnnmusic.sampling.compiled.through_torch import TorchNetwork
 from rnnmusic.sampling.compiled.weights import check_finite
 from rnnmusic.sampling.kinds import score_encoding
@@ -38,6 +50,9 @@ HEADS: dict[type[Head], Callable[[Any], CompiledHead]] = {
     BernoulliHead: bernoulli,
     NadeHead: nade,
     FactoredCategoricalHead: categorical,
+    TiedHead: tied,
+    PitchAxisHead: pitch_axis,
+    RbmHead: rbm,
 }
 
 
@@ -58,18 +73,25 @@ def export(generator: Generator) -> Stepper:
     check_finite(generator)
     can_export = CompiledNetwork.can_export(generator)
     network = CompiledNetwork(generator) if can_export else TorchNetwork(generator)
-    return ExportedStepper(encoding, network, make_head(generator.head))
+    return ExportedStepper(
+        encoding, network, make_head(generator.head), copy.deepcopy(generator.head)
+    )
 
 
 class ExportedStepper:
     """A `Stepper` of a network and a head that were exported."""
 
     def __init__(
-        self, encoding: ScoreEncoding, network: CompiledNetwork | TorchNetwork, head: CompiledHead
+        self,
+        encoding: ScoreEncoding,
+        network: CompiledNetwork | TorchNetwork,
+        head: CompiledHead,
+        exported_from: Head,
     ) -> None:
         self.encoding = encoding
         self._network = network
         self._head = head
+        self._exported_from = exported_from
 
     @property
     def is_compiled(self) -> bool:
@@ -96,3 +118,8 @@ class ExportedStepper:
     def mix(self, first: State, second: State, share: float) -> State:
         """As in `Stepper`; errors as in `states.mix`."""
         return states.mix(first, second, share)
+
+    def step_logits(self) -> StepLogits | None:
+        """What says how likely given steps are, compiled now; None where the head can't."""
+        make = STEP_LOGITS.get(type(self._exported_from))
+        return None if make is None else make(self._exported_from)

@@ -41,7 +41,7 @@ def nade(head: NadeHead) -> CompiledHead:
     return CompiledHead(columns, columns, decide)
 
 
-def _limit(bias: float, temperature: float, odds: float, uniform: float) -> Any:
+def limit_of(bias: float, temperature: float, odds: float, uniform: float) -> Any:
     """What a logit has to exceed for its column to be set, as in `heads.binary.thresholds`.
 
     odds: the log odds from which on top_p leaves nothing to chance. -inf where the column is
@@ -55,17 +55,17 @@ def _limit(bias: float, temperature: float, odds: float, uniform: float) -> Any:
     return temperature * min(max(limit, -odds), odds) - bias
 
 
-def _certain(top_p: float) -> Any:
+def certain(top_p: float) -> Any:
     """The log odds of top_p, at least even; inf where everything is left to chance."""
     return max(0.0, np.log(top_p) - np.log1p(-top_p)) if top_p < 1.0 else np.inf
 
 
-def _margin(logit: float, limit: float) -> float:
+def margin(logit: float, limit: float) -> float:
     """By how much a logit exceeds its limit; inf where it is forced, -inf where forbidden."""
     return -limit if np.isinf(limit) else logit - limit
 
 
-def _thin_out(step: NDArray[np.int64], margins: Doubles, most: int) -> None:
+def thin_out(step: NDArray[np.int64], margins: Doubles, most: int) -> None:
     """Clear the set columns with the least margins, the highest of equals first, until `most` are
     left, or only those that were certain."""
     excess = step.sum() - most
@@ -94,16 +94,16 @@ def _draw_bernoulli(
     columns = len(logits)
     add_product(logits, weight, hidden)
     step, margins = np.zeros(columns, np.int64), np.zeros(columns, np.float64)
-    odds = _certain(top_p)
+    odds = certain(top_p)
     for d in range(columns):
-        limit = _limit(bias[d], temperature[d], odds, uniforms[d])
+        limit = limit_of(bias[d], temperature[d], odds, uniforms[d])
         if np.isnan(limit):
             return BAD_SHAPING, step
         if np.isnan(logits[d]):
             return NOT_A_NUMBER, step
-        margins[d] = _margin(logits[d], limit)
+        margins[d] = margin(logits[d], limit)
         step[d] = margins[d] > 0.0
-    _thin_out(step, margins, most)
+    thin_out(step, margins, most)
     return DRAWN, step
 
 
@@ -129,7 +129,7 @@ def _draw_nade(
     reads = np.empty(LANES, np.float32)
     for k in range(units):
         active[k] = sigmoid(state[k])
-    odds = _certain(top_p)
+    odds = certain(top_p)
     for block in range(len(readout)):
         d, end = block * LANES, min((block + 1) * LANES, columns)
         while d < end:
@@ -137,13 +137,13 @@ def _draw_nade(
             add_product(reads, readout[block], active)
             is_set = False
             while d < end and not is_set:
-                limit = _limit(bias[d], temperature[d], odds, uniforms[d])
+                limit = limit_of(bias[d], temperature[d], odds, uniforms[d])
                 if np.isnan(limit):
                     return BAD_SHAPING, step
                 logit = total[units + d] + reads[d - block * LANES]
                 if np.isnan(logit):
                     return NOT_A_NUMBER, step
-                margins[d] = _margin(logit, limit)
+                margins[d] = margin(logit, limit)
                 is_set = margins[d] > 0.0
                 d += 1
             if is_set:
@@ -152,7 +152,7 @@ def _draw_nade(
                 for k in range(units):
                     state[k] += move[k]
                     active[k] = sigmoid(state[k])
-    _thin_out(step, margins, most)
+    thin_out(step, margins, most)
     return DRAWN, step
 
 
@@ -167,7 +167,7 @@ _BERNOULLI = Kernel(
     _draw_bernoulli,
     patience=0,
     example=lambda: (zeros(1, 1), zeros(1), zeros(1), *_shaping()),
-    helpers=(add_product, _certain, _limit, _margin, _thin_out),
+    helpers=(add_product, certain, limit_of, margin, thin_out),
 )
 _NADE = Kernel(
     _draw_nade,
@@ -180,5 +180,5 @@ _NADE = Kernel(
         zeros(1),
         *_shaping(),
     ),
-    helpers=(tanh, sigmoid, add_product, _certain, _limit, _margin, _thin_out),
+    helpers=(tanh, sigmoid, add_product, certain, limit_of, margin, thin_out),
 )

@@ -8,6 +8,7 @@ import numpy as np
 
 from rnnmusic.compiling import Kernel
 from rnnmusic.recurrent import GatedLayer, Gru, Lstm, VanillaRnn
+from rnnmusic.recurrent.gated import FusedLayer
 from rnnmusic.sampling.compiled.arithmetic import Floats, add_product, sigmoid, tanh, zeros
 from rnnmusic.sampling.compiled.layer import Layer, LayerState
 from rnnmusic.sampling.compiled.weights import doubles, floats
@@ -54,7 +55,7 @@ def vanilla(layer: VanillaRnn) -> Layer:
     return Layer(doubles(layer.weight_ih.T), _both_biases(layer), _initial(layer), advance)
 
 
-def _both_biases(layer: GatedLayer) -> Any:
+def _both_biases(layer: FusedLayer) -> Any:
     return doubles(layer.bias_ih) + doubles(layer.bias_hh)
 
 
@@ -66,7 +67,8 @@ def _initial(layer: GatedLayer) -> LayerState:
 # knows, and then nothing is vectorised.
 
 
-def _gru(drive: Floats, h: Floats, recurrent: Floats, inner: Floats) -> Floats:
+def gru_step(drive: Floats, h: Floats, recurrent: Floats, inner: Floats) -> Floats:
+    """The output after h; its helpers are `HELPERS`."""
     size = len(h)
     total = drive.copy()
     total[2 * size :] = inner
@@ -80,7 +82,8 @@ def _gru(drive: Floats, h: Floats, recurrent: Floats, inner: Floats) -> Floats:
     return after
 
 
-def _lstm(drive: Floats, h: Floats, c: Floats, recurrent: Floats) -> tuple[Floats, Floats]:
+def lstm_step(drive: Floats, h: Floats, c: Floats, recurrent: Floats) -> tuple[Floats, Floats]:
+    """The output and the cells after h and c; its helpers are `HELPERS`."""
     size = len(h)
     total = drive.copy()
     add_product(total, recurrent, h)
@@ -109,22 +112,22 @@ def _vanilla(drive: Floats, h: Floats, recurrent: Floats, rectifies: bool) -> Fl
 _ZERO = np.float32(0.0)
 
 
-_HELPERS = (tanh, sigmoid, add_product)
+HELPERS = (tanh, sigmoid, add_product)
 _GRU = Kernel(
-    _gru,
+    gru_step,
     patience=0,
     example=lambda: (zeros(3), zeros(1), zeros(1, 3), zeros(1)),
-    helpers=_HELPERS,
+    helpers=HELPERS,
 )
 _LSTM = Kernel(
-    _lstm,
+    lstm_step,
     patience=0,
     example=lambda: (zeros(4), zeros(1), zeros(1), zeros(1, 4)),
-    helpers=_HELPERS,
+    helpers=HELPERS,
 )
 _VANILLA = Kernel(
     _vanilla,
     patience=0,
     example=lambda: (zeros(1), zeros(1), zeros(1, 1), False),
-    helpers=_HELPERS,
+    helpers=HELPERS,
 )

@@ -34,12 +34,14 @@ class Decide(Protocol):
 class CompiledHead:
     """What is alike in all heads: shapes and troubles.
 
-    columns: F, and as many dice. width: how many logits a shaping has a bias for.
+    columns: F. width: how many logits a shaping has a bias for. draws: how many dice; None: F.
     """
 
-    def __init__(self, columns: int, width: int, decide: Decide) -> None:
-        self.draws = columns
-        self._shapes = (width,), (columns,), (columns,)
+    def __init__(
+        self, columns: int, width: int, decide: Decide, *, draws: int | None = None
+    ) -> None:
+        self.draws = columns if draws is None else draws
+        self._shapes = (width,), (columns,), (self.draws,)
         self._decide = decide
 
     def draw(self, hidden: Floats, shaping: Shaping, uniforms: Doubles) -> Steps:

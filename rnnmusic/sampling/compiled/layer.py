@@ -18,7 +18,8 @@ class Layer(NamedTuple):
     multiplies its input by, side by side. `advance(drive, state)` gives the output (H,) and the
     state after. The split is what lets a first layer look its drive up in a table.
 
-    input_weight: (D, P). input_bias: (P,). initial: the state before the first step.
+    input_weight: (D, P); (0, 0) where the output of the layer below is the drive as it is.
+    input_bias: (P,). initial: the state before the first step.
     """
 
     input_weight: Doubles

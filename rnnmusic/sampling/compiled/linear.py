@@ -10,12 +10,13 @@ import numpy as np
 
 from rnnmusic.compiling import Kernel
 from rnnmusic.recurrent import DiagonalSsm, IirCell, LinearRecurrence
+from rnnmusic.recurrent.orthogonal import LosslessNetwork
 from rnnmusic.sampling.compiled.arithmetic import Floats, add_product, zeros
 from rnnmusic.sampling.compiled.layer import Layer, LayerState
 from rnnmusic.sampling.compiled.weights import doubles, floats
 
 
-def state_space(layer: LinearRecurrence) -> Layer:
+def state_space(layer: LinearRecurrence | LosslessNetwork) -> Layer:
     """h_t = A h_(t-1) + B x_t and the output beside it, in one product. State: h (N,)."""
     (form,) = layer.filters()
     size = layer.states

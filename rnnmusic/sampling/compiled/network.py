@@ -21,11 +21,30 @@ from rnnmusic.recurrent import (
     Stack,
     VanillaRnn,
 )
+from rnnmusic.recurrent.continuous import Ctrnn
+from rnnmusic.recurrent.diagonal import Arma, ResidualBlock
+from rnnmusic.recurrent.gated import GatedFeedback, GruBefore, PeepholeLstm, Phased, Slstm
+from rnnmusic.recurrent.memoryless import TimeDelay, Window
+from rnnmusic.recurrent.multiaxis.grid import GridLstm
+from rnnmusic.recurrent.multiaxis.spatial import Spatial
+from rnnmusic.recurrent.multiaxis.tied_parallel import TiedParallel
+from rnnmusic.recurrent.orthogonal import LosslessNetwork, OrthogonalRnn
+from rnnmusic.recurrent.reservoir import EchoStateNetwork, LiquidStateMachine
 from rnnmusic.sampling.compiled.arithmetic import Floats, add_product
+from rnnmusic.sampling.compiled.blocks import arma, residual_block
+from rnnmusic.sampling.compiled.continuous import ctrnn, orthogonal
+from rnnmusic.sampling.compiled.delays import delays
+from rnnmusic.sampling.compiled.feedback import gated_feedback
 from rnnmusic.sampling.compiled.gated import gru, lstm, vanilla
+from rnnmusic.sampling.compiled.gated_variants import gru_before, peephole_lstm, slstm
+from rnnmusic.sampling.compiled.grid import grid_lstm
 from rnnmusic.sampling.compiled.inputs import InputTable
 from rnnmusic.sampling.compiled.layer import Layer, LayerState
 from rnnmusic.sampling.compiled.linear import diagonal, sections, state_space
+from rnnmusic.sampling.compiled.phased import phased
+from rnnmusic.sampling.compiled.reservoir import echo_state, liquid
+from rnnmusic.sampling.compiled.spatial import spatial
+from rnnmusic.sampling.compiled.tied_parallel import tied_parallel
 from rnnmusic.sampling.compiled.weights import floats
 
 #: How each flavour becomes a `Layer`. What isn't here runs through torch.
@@ -33,14 +52,31 @@ LAYERS: dict[type[Recurrent], Callable[[Any], Layer]] = {
     VanillaRnn: vanilla,
     Lstm: lstm,
     Gru: gru,
+    PeepholeLstm: peephole_lstm,
+    GruBefore: gru_before,
+    Slstm: slstm,
+    Phased: phased,
+    GatedFeedback: gated_feedback,
     LinearRecurrence: state_space,
     DiagonalSsm: diagonal,
+    ResidualBlock: residual_block,
+    Arma: arma,
     IirCell: sections,
+    Window: delays,
+    TimeDelay: delays,
+    GridLstm: grid_lstm,
+    TiedParallel: tied_parallel,
+    Spatial: spatial,
+    EchoStateNetwork: echo_state,
+    LiquidStateMachine: liquid,
+    Ctrnn: ctrnn,
+    OrthogonalRnn: orthogonal,
+    LosslessNetwork: state_space,
 }
 
 
 class _Upper(NamedTuple):
-    """A layer above the first, with what makes its drive of the output below."""
+    """A layer above the first, with what makes its drive of the output below, if anything."""
 
     layer: Layer
     weight: Floats
@@ -67,7 +103,10 @@ class CompiledNetwork:
         """Whether every layer is of a flavour that is known here."""
         stack = generator.recurrent
         # A subclass may have other equations: only the very types count.
-        return type(stack) is Stack and all(type(layer) in LAYERS for layer in stack.layers)
+        if type(stack) is not Stack:
+            return False
+        inner = [layer.inner for layer in stack.layers if type(layer) is Phased]
+        return all(type(layer) in LAYERS for layer in (*stack.layers, *inner))
 
     def initial(self) -> tuple[LayerState, ...]:
         """The state before the first step."""
@@ -80,7 +119,8 @@ class CompiledNetwork:
         y, new = self._first.advance(self._table.drive(previous, clock), state[0])
         after = [new]
         for upper, before in zip(self._others, state[1:], strict=True):
-            y, new = upper.layer.advance(self._dense(y, upper.weight, upper.bias), before)
+            drive = self._dense(y, upper.weight, upper.bias) if len(upper.weight) else y
+            y, new = upper.layer.advance(drive, before)
             after.append(new)
         return y, tuple(after)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 from typing import Any
 
 import numpy as np
@@ -12,9 +13,11 @@ from torch import Tensor
 
 from rnnmusic.encodings.protocol import Steps
 from rnnmusic.generator import Generator
-from rnnmusic.recurrent import tree_map
+from rnnmusic.heads.protocol import as_normal
+from rnnmusic.recurrent import State, tree_map
 from rnnmusic.sampling.compiled.arithmetic import Floats
 from rnnmusic.sampling.compiled.states import map_leaves
+from rnnmusic.sampling.dice import Dice
 from rnnmusic.sampling.sampler import computing
 
 
@@ -22,7 +25,8 @@ class TorchNetwork:
     """Embedding and recurrence of a generator as it is now: a copy, on the CPU, in float32.
 
     States are those of the recurrence for one row, with arrays for tensors. It computes as
-    `Sampler` does: in inference mode, on one thread.
+    `Sampler` does: in inference mode, on one thread. Latent variables are drawn by dice that are
+    named by what is heard and the state, so that `hear` stays a function of its arguments.
     """
 
     is_compiled = False
@@ -43,5 +47,15 @@ class TorchNetwork:
         )
         with computing():
             before = map_leaves(torch.from_numpy, state)
-            hidden, after = self._generator.step(steps, positions, before)
+            noise = self._noise(steps, before)
+            hidden, after = self._generator.step(steps, positions, before, noise)
             return hidden[0].numpy(), tree_map(Tensor.numpy, after)
+
+    def _noise(self, steps: Tensor, state: State) -> Tensor | None:
+        count = self._generator.recurrent.noise_size
+        if not count:
+            return None
+        name = hashlib.blake2b(steps.numpy().tobytes(), digest_size=16)
+        tree_map(lambda part: name.update(part.contiguous().numpy().tobytes()), state)
+        uniforms = Dice(int.from_bytes(name.digest(), "little")).uniforms(0, 0, count)
+        return as_normal(torch.from_numpy(uniforms)).float()[None]

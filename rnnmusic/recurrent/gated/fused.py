@@ -1,15 +1,14 @@
-"""The classics: Elman's network, LSTM and GRU, one layer each.
+"""The classics that torch has fused kernels for: Elman's network, LSTM and GRU, one layer each.
 
-`forward` runs torch's fused kernels, `step` the same equations written out: a fused LSTM takes
-milliseconds for a single step where the plain sums take microseconds. The parameters are torch's:
-blocks of rows per gate, in torch's order, and two biases. These networks count steps, not time:
-`dt` is ignored.
+`forward` runs the kernels, `step` the same equations written out: a fused LSTM takes milliseconds
+for a single step where the plain sums take microseconds. The parameters are torch's: blocks of rows
+per gate, in torch's order, and two biases. These networks count steps, not time: `dt` is ignored.
 """
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -17,40 +16,12 @@ from torch.nn import functional as F
 
 from rnnmusic.errors import UsageError
 from rnnmusic.recurrent import segments
-from rnnmusic.recurrent.protocol import Learned, Recurrent, State
-from rnnmusic.recurrent.registry import Flavour
+from rnnmusic.recurrent.gated.layer import GatedLayer, GruState, LstmState, RnnState
+from rnnmusic.recurrent.protocol import Learned, State
 
 
-class RnnState(NamedTuple):
-    """h (B, H): the output of the step before."""
-
-    h: Tensor
-
-
-class GruState(NamedTuple):
-    """h (B, H): the output of the step before."""
-
-    h: Tensor
-
-
-class LstmState(NamedTuple):
-    """h (B, H), the output of the step before, and c (B, H), the memory cells."""
-
-    h: Tensor
-    c: Tensor
-
-
-class GatedLayer(Recurrent):
-    """What the three share: parameters, initial state, resets, lengths, recurrent dropout.
-
-    recurrent_dropout: in training, each call of `forward` draws one mask over the units that the
-    recurrent weights read, the same for all steps and all rows; `step` never drops anything.
-    """
-
-    #: Blocks of rows in the weights.
-    gates: ClassVar[int]
-    #: The NamedTuple of this flavour's states.
-    state_type: ClassVar[Any]
+class FusedLayer(GatedLayer):
+    """A gated layer with a kernel for whole sequences, and torch's second bias."""
 
     def __init__(
         self,
@@ -60,32 +31,13 @@ class GatedLayer(Recurrent):
         learned_initial_state: Learned = False,
         recurrent_dropout: float = 0.0,
     ) -> None:
-        super().__init__()
-        if input_size < 1 or size < 1:
-            raise UsageError(
-                f"A layer of {input_size} inputs and {size} units can't be; give 1 or more of both."
-            )
-        if not 0.0 <= recurrent_dropout < 1.0:
-            raise UsageError(
-                f"recurrent_dropout is {recurrent_dropout}; give a number from 0 up to below 1."
-            )
-        self.input_size = input_size
-        self.output_size = size
-        self.recurrent_dropout = recurrent_dropout
-        self.weight_ih = nn.Parameter(torch.empty(self.gates * size, input_size))
-        self.weight_hh = nn.Parameter(torch.empty(self.gates * size, size))
-        self.bias_ih = nn.Parameter(torch.zeros(self.gates * size))
+        super().__init__(
+            input_size,
+            size,
+            learned_initial_state=learned_initial_state,
+            recurrent_dropout=recurrent_dropout,
+        )
         self.bias_hh = nn.Parameter(torch.zeros(self.gates * size))
-        for gate in self.weight_ih.data.view(self.gates, size, input_size):
-            nn.init.xavier_uniform_(gate)
-        for gate in self.weight_hh.data.view(self.gates, size, size):
-            nn.init.orthogonal_(gate)
-        # One row of numbers per tensor of the state.
-        self._add_initial(len(self.state_type._fields), size, learned=learned_initial_state)
-
-    def initial_state(self, batch_size: int) -> State:
-        """The state before the first step, batch_size rows: zeros or learned."""
-        return self.state_type(*(row.expand(batch_size, -1) for row in self.initial_row()))
 
     def forward(
         self,
@@ -101,7 +53,7 @@ class GatedLayer(Recurrent):
         """
         if state is None:
             state = self.initial_state(len(x))
-        weights = self._weights()
+        weights = [self.weight_ih, self.dropped_weight(), self.bias_ih, self.bias_hh]
         if reset is None and lengths is None:
             return self._run(x, state, weights)
 
@@ -121,19 +73,12 @@ class GatedLayer(Recurrent):
         y, _ = self._run(x, state, weights)
         return y, self.state_type(segments.at_end(y, valid))
 
-    def _weights(self) -> list[Tensor]:
-        weight_hh: Tensor = self.weight_hh
-        if self.training and self.recurrent_dropout:
-            keep = 1.0 - self.recurrent_dropout
-            weight_hh = weight_hh * (torch.empty_like(weight_hh[0]).bernoulli_(keep) / keep)
-        return [self.weight_ih, weight_hh, self.bias_ih, self.bias_hh]
-
     def _fused(self, kernel: Any, x: Tensor, initial: Any, weights: list[Tensor]) -> Any:
         # Arguments: biases, layers, dropout, keep what backward needs, bidirectional, batch first.
         return kernel(x, initial, weights, True, 1, 0.0, torch.is_grad_enabled(), False, True)
 
 
-class VanillaRnn(GatedLayer):
+class VanillaRnn(FusedLayer):
     """h_t = tanh(W x_t + U h_(t-1) + b), or relu for tanh (Elman 1990, with U orthogonal at first).
 
     Shapes: x (B, T, input_size), y (B, T, size) = h.
@@ -161,13 +106,10 @@ class VanillaRnn(GatedLayer):
             raise UsageError(f"nonlinearity is {nonlinearity!r}; choose tanh or relu.")
         self.nonlinearity = nonlinearity
 
-    def step(self, x: Tensor, state: RnnState, dt: Tensor | float = 1.0) -> tuple[Tensor, RnnState]:
-        """One step: x (B, input_size) -> y (B, size)."""
-        total = F.linear(x, self.weight_ih, self.bias_ih) + F.linear(
-            state.h, self.weight_hh, self.bias_hh
-        )
-        h = total.tanh() if self.nonlinearity == "tanh" else total.relu()
-        return h, RnnState(h)
+    def advance(self, drive: Tensor, state: RnnState, weight_hh: Tensor) -> RnnState:
+        """h_t of W x_t + b and h_(t-1)."""
+        total = drive + F.linear(state.h, weight_hh, self.bias_hh)
+        return RnnState(total.tanh() if self.nonlinearity == "tanh" else total.relu())
 
     def _run(self, x: Tensor, state: RnnState, weights: list[Tensor]) -> tuple[Tensor, RnnState]:
         kernel = torch.rnn_tanh if self.nonlinearity == "tanh" else torch.rnn_relu
@@ -175,31 +117,32 @@ class VanillaRnn(GatedLayer):
         return y, RnnState(h[0])
 
 
-class Gru(GatedLayer):
+class Gru(FusedLayer):
     """The gated recurrent unit (Cho et al. 2014), reset after the matrix product as in cuDNN.
 
     r, z = sigmoid(W x_t + U h_(t-1) + b), n = tanh(W_n x_t + b + r (U_n h_(t-1) + b')),
     h_t = (1 - z) n + z h_(t-1). Shapes: x (B, T, input_size), y (B, T, size) = h.
+
+    `GruBefore` resets before the product, as the papers do.
     """
 
     gates = 3
     state_type = GruState
 
-    def step(self, x: Tensor, state: GruState, dt: Tensor | float = 1.0) -> tuple[Tensor, GruState]:
-        """One step: x (B, input_size) -> y (B, size)."""
+    def advance(self, drive: Tensor, state: GruState, weight_hh: Tensor) -> GruState:
+        """h_t of W x_t + b, three blocks, and h_(t-1)."""
         h = state.h
-        x_r, x_z, x_n = F.linear(x, self.weight_ih, self.bias_ih).chunk(3, 1)
-        h_r, h_z, h_n = F.linear(h, self.weight_hh, self.bias_hh).chunk(3, 1)
+        x_r, x_z, x_n = drive.chunk(3, 1)
+        h_r, h_z, h_n = F.linear(h, weight_hh, self.bias_hh).chunk(3, 1)
         n = torch.tanh(x_n + torch.sigmoid(x_r + h_r) * h_n)
-        h = torch.lerp(n, h, torch.sigmoid(x_z + h_z))
-        return h, GruState(h)
+        return GruState(n + torch.sigmoid(x_z + h_z) * (h - n))
 
     def _run(self, x: Tensor, state: GruState, weights: list[Tensor]) -> tuple[Tensor, GruState]:
         y, h = self._fused(torch.gru, x, state.h.unsqueeze(0).contiguous(), weights)
         return y, GruState(h[0])
 
 
-class Lstm(GatedLayer):
+class Lstm(FusedLayer):
     """Long short-term memory (Hochreiter & Schmidhuber 1997) with forget gates (Gers et al. 2000).
 
     i, f, o = sigmoid(W x_t + U h_(t-1) + b), g = tanh(likewise), c_t = f c_(t-1) + i g,
@@ -229,17 +172,12 @@ class Lstm(GatedLayer):
         )
         nn.init.constant_(self.bias_ih.data[size : 2 * size], forget_bias)
 
-    def step(
-        self, x: Tensor, state: LstmState, dt: Tensor | float = 1.0
-    ) -> tuple[Tensor, LstmState]:
-        """One step: x (B, input_size) -> y (B, size)."""
-        total = F.linear(x, self.weight_ih, self.bias_ih) + F.linear(
-            state.h, self.weight_hh, self.bias_hh
-        )
+    def advance(self, drive: Tensor, state: LstmState, weight_hh: Tensor) -> LstmState:
+        """h_t and c_t of W x_t + b, blocks i, f, g, o, and the state before."""
+        total = drive + F.linear(state.h, weight_hh, self.bias_hh)
         i, f, g, o = total.chunk(4, 1)
         c = torch.sigmoid(f) * state.c + torch.sigmoid(i) * torch.tanh(g)
-        h = torch.sigmoid(o) * torch.tanh(c)
-        return h, LstmState(h, c)
+        return LstmState(torch.sigmoid(o) * torch.tanh(c), c)
 
     def _run(self, x: Tensor, state: LstmState, weights: list[Tensor]) -> tuple[Tensor, LstmState]:
         initial = [part.unsqueeze(0).contiguous() for part in state]
@@ -258,10 +196,3 @@ class Lstm(GatedLayer):
         x = torch.cat([x, (~valid).unsqueeze(2).to(x.dtype)], dim=2)
         y, end = self._run(x, state, [torch.cat([weight_ih, hold], dim=1), *others])
         return y, LstmState(segments.at_end(y, valid), end.c)
-
-
-FLAVOURS: dict[str, Flavour] = {
-    "rnn": Flavour(VanillaRnn, "gated", "Elman 1990"),
-    "lstm": Flavour(Lstm, "gated", "Hochreiter and Schmidhuber 1997; Gers et al. 2000"),
-    "gru": Flavour(Gru, "gated", "Cho et al. 2014"),
-}

@@ -32,13 +32,13 @@ def test_plain_batches_take_one_fused_call_and_ragged_ones_few(
     flavour, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls: list[tuple[int, ...]] = []
-    original = gated.GatedLayer._fused
+    original = gated.FusedLayer._fused
 
     def counted(self, kernel, x: Tensor, initial, weights):  # type: ignore[no-untyped-def]
         calls.append(tuple(x.shape[:2]))
         return original(self, kernel, x, initial, weights)
 
-    monkeypatch.setattr(gated.GatedLayer, "_fused", counted)
+    monkeypatch.setattr(gated.FusedLayer, "_fused", counted)
     layer, x = flavour(3, 4), torch.randn(8, 64, 3)
     layer(x)
     assert calls == [(8, 64)]
@@ -67,7 +67,7 @@ def test_recurrent_blocks_start_orthogonal(flavour) -> None:
 
 def test_recurrent_dropout_masks_whole_columns_in_training_only() -> None:
     layer = Gru(3, 64, recurrent_dropout=0.25)
-    weight = layer._weights()[1]
+    weight = layer.dropped_weight()
     dropped = (weight == 0).all(0)
     assert 4 <= int(dropped.sum()) <= 30  # 16 expected of 64
     torch.testing.assert_close(weight[:, ~dropped], layer.weight_hh[:, ~dropped] / 0.75)
