@@ -97,7 +97,7 @@ def test_two_passes_over_chunks_equal_one(time: int, batch: int, seed: int) -> N
     a = torch.randn(3, 3, dtype=torch.float64) / 3
     h = torch.randn(batch, 3, dtype=torch.float64)
     plain = torch.stack(module._loop(u.unbind(1), a, h), 1)
-    torch.testing.assert_close(module._states(u, a, h), plain)
+    torch.testing.assert_close(module.linear_states(u, a, h), plain)
 
 
 def test_the_matrix_is_kept_while_playing_and_found_again_after_a_change() -> None:

@@ -32,8 +32,8 @@ def _jsb(name: str, limit: float, paper: float, source: str) -> Row:
 
 
 class _Line:
-    """z_t = .9 z_(t-1) + N(0, .6^2), x_t = z_t + N(0, .5^2), from where it always was: the cell
-    as this model, and Kalman's filter."""
+    """z_t = .9 z_(t-1) + N(0, .6^2), x_t = z_t + N(0, .5^2), z_0 = 0: the cell as this
+    model, and Kalman's filter."""
 
     decay, scale, noise, time_steps = 0.9, 0.6, 0.5, 30
 
@@ -44,14 +44,13 @@ class _Line:
         made.prior.make_linear(torch.tensor([[self.decay]]), torch.tensor([self.scale]))
         made.emission = nn.Sequential()
         self.cell = made
-        variance = self.scale**2 / (1 - self.decay**2)
-        numbers = (self.decay, 1.0, self.scale**2, self.noise**2, variance)
-        a, c, q, r, start = (torch.tensor([[number]]).double() for number in numbers)
-        self.kalman = kalman.LinearGaussian(a, c, q, r, torch.zeros(1).double(), start)
+        numbers = (self.decay, 1.0, self.scale**2, self.noise**2)
+        a, c, q, r = (torch.tensor([[number]]).double() for number in numbers)
+        self.kalman = kalman.LinearGaussian(a, c, q, r, torch.zeros(1).double(), q)
 
     def draw(self, count: int, rng: torch.Generator) -> Heard:
         z = torch.randn(count, self.time_steps, 1, generator=rng)
-        z[:, 0] *= float(self.kalman.covariance.sqrt())
+        z[:, 0] *= self.scale
         for t in range(1, self.time_steps):
             z[:, t] = self.decay * z[:, t - 1] + self.scale * z[:, t]
         x = z + self.noise * torch.randn(z.shape, generator=rng)
