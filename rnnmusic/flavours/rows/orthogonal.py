@@ -12,12 +12,12 @@ from rnnmusic.recurrent import build
 from rnnmusic.recurrent.orthogonal import OrthogonalRnn
 from rnnmusic.tasks import CopyMemory
 
-_QUICK = FitConfig(updates=400, seconds=15, learning_rate=3e-4, batch_size=20, tests=64)
+_QUICK = FitConfig(updates=400, seconds=15, learning_rate=1e-3, batch_size=20, tests=64)
 
 
 def _copying(seconds: float) -> FitConfig:
     return FitConfig(
-        updates=100_000, seconds=seconds, learning_rate=3e-4, batch_size=20, tests=64, target=2e-3
+        updates=100_000, seconds=seconds, learning_rate=1e-3, batch_size=20, tests=64, target=1e-3
     )
 
 
@@ -57,7 +57,7 @@ ROWS: list[Row] = [
             "orthogonal",
             CopyMemory(1000),
             128,
-            _copying(570),
+            _copying(240),
             _QUICK,
             quick_task=CopyMemory(100),
         ),
