@@ -75,6 +75,7 @@ def jsb_row(
     minutes: float = 2.8,
     dropout: float = 0.3,
     learning_rate: float = 3e-3,
+    weight_decay: float = 0.0,
     head: str = "bernoulli",
     **options: Any,
 ) -> Row:
@@ -89,6 +90,10 @@ def jsb_row(
         quick_minutes=0.4,
         model={"name": flavour, "size": size, "dropout": dropout, "options": options},
         head={"name": head},
-        training={"learning_rate": learning_rate, "average_decay": 0.99},
+        training={
+            "learning_rate": learning_rate,
+            "weight_decay": weight_decay,
+            "average_decay": 0.99,
+        },
     )
     return Row(flavour, family, "jsb", POOLED, run, limit, "lower", paper, source, "jsb")

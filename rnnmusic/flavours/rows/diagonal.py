@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from rnnmusic.filters.time_series import Arima, ar
-from rnnmusic.flavours.music import POOLED, trained
+from rnnmusic.flavours.music import jsb_row
 from rnnmusic.flavours.on_tasks import learned
 from rnnmusic.flavours.row import Measured, Row, Setting
 from rnnmusic.learning import FitConfig
@@ -73,18 +73,6 @@ def _lh(setting: Setting) -> Measured:
     return Measured(float(different), 5, time.monotonic() - began, note)
 
 
-def _jsb(flavour: str) -> Row:
-    run = trained(
-        "jsb",
-        minutes=2.8,
-        quick_minutes=0.45,
-        model={"name": flavour, "size": 256, "dropout": 0.3},
-        head={"name": "bernoulli"},
-        training={"learning_rate": 3e-3, "average_decay": 0.99},
-    )
-    return Row(flavour, "diagonal", "jsb", POOLED, run, 8.60, needs="jsb")
-
-
 ROWS: list[Row] = [
     Row(
         "arma",
@@ -96,8 +84,8 @@ ROWS: list[Row] = [
         source="R's arima, series lh",
         paper=0.0,
     ),
-    _jsb("lru"),
-    _jsb("mingru"),
+    jsb_row("lru", "diagonal", limit=8.60),
+    jsb_row("mingru", "diagonal", limit=8.60),
     # The paper's 16 symbols of 16 kinds in 4,096 steps take more than the minutes of a row.
     Row(
         "mingru",
