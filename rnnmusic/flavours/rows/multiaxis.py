@@ -100,8 +100,8 @@ def _reversal(name: str, limit: float | None, *, size: int, attention: bool) -> 
         decoder = Gru(embedding + encoder.output_size, size)
         model = SequenceToSequence(encoder, decoder, symbols, attention=attention)
         config = FitConfig(
-            updates=2000 if is_full else 400,
-            seconds=220 if is_full else 15,
+            updates=5000 if is_full else 400,
+            seconds=290 if is_full else 15,
             batch_size=32,
             learning_rate=5e-3,
             final_rate=0.02,
