@@ -74,6 +74,7 @@ def jsb_row(
     size: int = 256,
     minutes: float = 2.8,
     dropout: float = 0.3,
+    variational: bool = False,
     learning_rate: float = 3e-3,
     weight_decay: float = 0.0,
     head: str = "bernoulli",
@@ -88,7 +89,13 @@ def jsb_row(
         "jsb",
         minutes=minutes,
         quick_minutes=0.4,
-        model={"name": flavour, "size": size, "dropout": dropout, "options": options},
+        model={
+            "name": flavour,
+            "size": size,
+            "dropout": dropout,
+            "variational": variational,
+            "options": options,
+        },
         head={"name": head},
         training={
             "learning_rate": learning_rate,

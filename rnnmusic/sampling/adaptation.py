@@ -8,49 +8,64 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rnnmusic.compiling import Kernel
 from rnnmusic.encodings.protocol import ScoreEncoding, Steps
 from rnnmusic.errors import UsageError
-from rnnmusic.sampling.compiled import ExportedStepper
-from rnnmusic.sampling.compiled.arithmetic import Floats, add_product, sigmoid, tanh, zeros
+from rnnmusic.sampling.compiled import ExportedStepper, adapting
+from rnnmusic.sampling.compiled.arithmetic import Floats, zeros
 from rnnmusic.sampling.shaping import Shaping
 from rnnmusic.sampling.stepper import Hidden, State, Stepper
 
-#: By how many nats the log-odds of what was played rise at most, when it is heard once.
-RATE_NATS = 1.0
-#: And altogether, where the network stands as it did then.
+#: How much the log-odds of what was played can move altogether, where the network stands as it did
+#: then; a single note moves them by a nat at most.
 LIMIT_NATS = 4.0
+#: The covariance before any lesson is so much of the identity over H + 1: with outputs of about
+#: 0.3, as gated cells have, the first lesson on something moves by 0.8 of what it could.
+PRIOR = 40.0
+#: And of what lessons made of it so much is taken back at each, so that it never stops learning.
+RESET = 1.0 / 64.0
 
+_RESET, _LIMIT = np.float32(RESET), np.float32(LIMIT_NATS)
 
 #: Lessons that are kept as they are before they become part of a matrix.
 _LESSONS = 32
 
 
 class Lesson(NamedTuple):
-    """One step of what was learned: C += [h; 1] error', columns of C shortened to the limit.
+    """One step of what was learned: C += gain error', columns of C shortened to the limit, and
+    P += RESET (P_0 - P) - root root'.
 
-    hidden h (H,), error (W,).
+    hidden h (H,), gain (H + 1,), error (W,), root (H + 1,).
     """
 
     hidden: Floats
+    gain: Floats
     error: Floats
+    root: Floats
+
+
+class Readout(NamedTuple):
+    """What has been learned: C (H + 1, W), and the covariance P (H + 1, H + 1) of what it was
+    learned from. Neither is ever written to."""
+
+    change: Floats
+    covariance: Floats
 
 
 class Adapted(NamedTuple):
     """A state with what has been learned.
 
-    network: the state of the network. start: C (H + 1, W) some lessons ago. lessons: those since;
-    a matrix per state would fill the memory while every step can be taken back. is_on: whether
+    network: the state of the network. start: the readout some lessons ago. lessons: those since;
+    matrices per state would fill the memory while every step can be taken back. is_on: whether
     more is learned.
     """
 
     network: State
-    start: Floats
+    start: Readout
     lessons: tuple[Lesson, ...]
     is_on: bool
 
@@ -58,16 +73,16 @@ class Adapted(NamedTuple):
 class AdaptiveStepper:
     """An `Adaptive` stepper: z + C [h; 1] instead of z, where C follows what is played.
 
-    C begins at 0, and is moved by normalised least mean squares, a step of the gradient of the
-    log-likelihood over the size of what the readout reads (Widrow and Hoff 1960; Haykin 2002):
+    C begins at 0 and is moved by recursive least squares on what the logits got wrong (Plackett
+    1950; Haykin 2002, chapter 9; the covariance is reset a little at each lesson as in Salgado,
+    Goodwin and Middleton 1988, so that what is played later counts as much):
 
-        C += RATE_NATS (y - p) [h; 1]' / |[h; 1]|^2
+        q = P [h; 1], d = 1 + [h; 1]' q, C += q (y - p)' / d, P += RESET (P_0 - P) - q q' / d
 
-    with y what was played, 0 or 1 each, and p how likely that was. Recursive least squares would
-    need fewer repetitions, but its covariance, H^2 numbers, would have to be updated at every note
-    and kept for all that may be taken back. No column of C is longer than LIMIT_NATS / |[h; 1]|:
-    however long the same is played, no logit moves by more than that where h is as large as when it
-    was learned.
+    with y what was played, 0 or 1 each, and p how likely that was. A lesson moves the logits where
+    it was learned by less than a nat. No column of C is longer than LIMIT_NATS / |[h; 1]|: however
+    long the same is played, no logit moves by more than that where h is as large as when it was
+    learned.
 
     UsageError for a model with a head that can't say what it thinks of a given step.
     """
@@ -88,11 +103,19 @@ class AdaptiveStepper:
         start, clock = stepper.encoding.start_step(), stepper.encoding.clock_at(0)
         hidden, _ = stepper.hear(start, clock, stepper.initial())
         self._size = len(hidden)
-        self._correct, self._blame = _CORRECT.for_work(1), _BLAME.for_work(1)
-        self._add = _ADD.for_work(1)
-        self._nothing = zeros(self._size + 1, self._width)
-        # C of the state that was asked for last: it is asked for again and again.
-        self._kept: tuple[Floats, tuple[Lesson, ...], Floats] = (self._nothing, (), self._nothing)
+        self._correct, self._blame = adapting.CORRECT.for_work(1), adapting.BLAME.for_work(1)
+        self._gain, self._add = adapting.GAIN.for_work(1), adapting.ADD.for_work(1)
+        self._spread = adapting.SPREAD.for_work(1)
+        read = self._size + 1
+        self._prior = np.float32(PRIOR / read)
+        covariance = self._prior * np.eye(read, dtype=np.float32)
+        self._nothing = Readout(zeros(read, self._width), covariance)
+        # The readout of the state that was asked for last: it is asked for again and again.
+        self._kept: tuple[Readout, tuple[Lesson, ...], Readout] = (
+            self._nothing,
+            (),
+            self._nothing,
+        )
 
     @property
     def encoding(self) -> ScoreEncoding:
@@ -113,15 +136,19 @@ class AdaptiveStepper:
         """The state before the first step: nothing learned, and all ears."""
         return Adapted(self._stepper.initial(), self._nothing, (), True)
 
+    def readout(self, state: Adapted) -> Readout:
+        """What a state has learned; not to be written to."""
+        start, lessons, readout = self._kept
+        if start is not state.start or lessons is not state.lessons:
+            readout = state.start
+            for lesson in state.lessons:
+                readout = self._after(readout, lesson)
+            self._kept = state.start, state.lessons, readout
+        return readout
+
     def change(self, state: Adapted) -> Floats:
         """C (H + 1, W) of a state; not to be written to."""
-        start, lessons, change = self._kept
-        if start is not state.start or lessons is not state.lessons:
-            change = state.start
-            for lesson in state.lessons:
-                change = self._add(change, *lesson, _LIMIT)
-            self._kept = state.start, state.lessons, change
-        return change
+        return self.readout(state).change
 
     def hear(
         self, previous: Steps, clock: NDArray[np.uint8], state: Adapted
@@ -139,7 +166,9 @@ class AdaptiveStepper:
     def mix(self, first: Adapted, second: Adapted, share: float) -> Adapted:
         """As in `Stepper`; what has been learned is mixed, too."""
         network = self._stepper.mix(first.network, second.network, share)
-        start = self._stepper.mix(self.change(first), self.change(second), share)
+        readouts = self.readout(first), self.readout(second)
+        parts = zip(*readouts, strict=True)
+        start = Readout(*(self._stepper.mix(one, other, share) for one, other in parts))
         return Adapted(network, start, (), (first, second)[share > 0.5].is_on)
 
     def learn(
@@ -152,13 +181,15 @@ class AdaptiveStepper:
         played = np.asarray(step, dtype=np.int64)
         counts = np.ones(self._width, np.bool_) if theirs is None else theirs
         logits = self._logits(hidden[:size], played) + hidden[size:]
-        error = self._blame(hidden[:size], logits, played, self._edges, counts, _RATE)
-        lesson = Lesson(hidden[:size], error)
-        change = self._add(self.change(state), *lesson, _LIMIT)
+        error = self._blame(logits, played, self._edges, counts)
+        readout = self.readout(state)
+        gain, root = self._gain(hidden[:size], readout.covariance)
+        lesson = Lesson(hidden[:size], gain, error, root)
+        readout = self._after(readout, lesson)
         start, lessons = state.start, (*state.lessons, lesson)
         if len(lessons) > _LESSONS:
-            start, lessons = change, ()
-        self._kept = start, lessons, change
+            start, lessons = readout, ()
+        self._kept = start, lessons, readout
         return state._replace(start=start, lessons=lessons)
 
     def switched(self, state: Adapted, *, is_on: bool) -> Adapted:
@@ -169,87 +200,12 @@ class AdaptiveStepper:
         """As in `Adaptive`."""
         return state._replace(start=self._nothing, lessons=())
 
+    def _after(self, readout: Readout, lesson: Lesson) -> Readout:
+        change = self._add(readout.change, lesson.hidden, lesson.gain, lesson.error, _LIMIT)
+        covariance = self._spread(readout.covariance, lesson.root, self._prior, _RESET)
+        return Readout(change, covariance)
+
 
 def adaptive(load: Callable[[str], Stepper]) -> Callable[[str], AdaptiveStepper]:
     """What loads the same models as adaptive ones, each once: states are of one stepper."""
     return cache(lambda name: AdaptiveStepper(load(name)))
-
-
-def _correct(hidden: Floats, change: Floats) -> Floats:
-    size = len(hidden)
-    total: Floats = change[size].copy()
-    add_product(total, change[:size], hidden)
-    return total
-
-
-def _blame(
-    hidden: Floats,
-    logits: Floats,
-    step: NDArray[np.int64],
-    edges: NDArray[np.int64],
-    counts: NDArray[np.bool_],
-    rate: Any,
-) -> Floats:
-    """rate (y - p) / |[h; 1]|^2. edges: where the factors of categorical steps begin, and the end;
-    (1,) for binary ones."""
-    width = len(logits)
-    error = np.zeros(width, np.float32)
-    if len(edges) == 1:
-        for i in range(width):
-            error[i] = np.float32(step[i]) - sigmoid(logits[i])
-    for f in range(len(edges) - 1):
-        first, end = edges[f], edges[f + 1]
-        powers = np.exp((logits[first:end] - logits[first:end].max()).astype(np.float64))
-        powers /= powers.sum()
-        for i in range(first, end):
-            error[i] = -np.float32(powers[i - first])
-        error[first + step[f]] += _ONE
-    squared = _squared(hidden)
-    for i in range(width):
-        error[i] = rate * error[i] / squared if counts[i] else _ZERO
-    return error
-
-
-def _add(change: Floats, hidden: Floats, error: Floats, limit: Any) -> Floats:
-    size, width = len(hidden), len(error)
-    after, length = np.empty_like(change), np.zeros(width, np.float32)
-    for j in range(size + 1):
-        read = hidden[j] if j < size else _ONE
-        for i in range(width):
-            after[j, i] = change[j, i] + read * error[i]
-            length[i] += after[j, i] * after[j, i]
-    longest = limit / np.sqrt(_squared(hidden))
-    for i in range(width):
-        length[i] = min(_ONE, longest / np.sqrt(length[i])) if length[i] > _ZERO else _ONE
-    for j in range(size + 1):
-        for i in range(width):
-            after[j, i] *= length[i]
-    return after
-
-
-def _squared(hidden: Floats) -> Any:
-    """|[h; 1]|^2."""
-    total = _ONE
-    for j in range(len(hidden)):
-        total += hidden[j] * hidden[j]
-    return total
-
-
-_ZERO, _ONE = np.float32(0.0), np.float32(1.0)
-_RATE, _LIMIT = np.float32(RATE_NATS), np.float32(LIMIT_NATS)
-_IDS = np.zeros(1, np.int64)
-_CORRECT = Kernel(
-    _correct, patience=0, example=lambda: (zeros(1), zeros(2, 1)), helpers=(add_product,)
-)
-_BLAME = Kernel(
-    _blame,
-    patience=0,
-    example=lambda: (zeros(1), zeros(1), _IDS, _IDS, np.ones(1, np.bool_), _RATE),
-    helpers=(tanh, sigmoid, _squared),
-)
-_ADD = Kernel(
-    _add,
-    patience=0,
-    example=lambda: (zeros(2, 1), zeros(1), zeros(1), _LIMIT),
-    helpers=(_squared,),
-)

@@ -73,7 +73,7 @@ def test_layers_that_do_not_fit_are_refused() -> None:
 
 
 def test_unknown_flavours_and_options_that_do_not_apply_are_refused() -> None:
-    with pytest.raises(UsageError, match="rnn, lstm, .*gru, "):
+    with pytest.raises(UsageError, match=r"rnn, lstm, .*gru, "):
         build("transformer", 3, 4)
     with pytest.raises(UsageError, match="gru has no option 'forget_bias'"):
         build("gru", 3, 4, forget_bias=1.0)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from rnnmusic.errors import UsageError
 from rnnmusic.generator import GeneratorConfig, HeadConfig, ModelConfig, build
-from rnnmusic.sampling.adaptation import LIMIT_NATS, RATE_NATS, AdaptiveStepper
+from rnnmusic.sampling.adaptation import LIMIT_NATS, PRIOR, RESET, AdaptiveStepper
 from rnnmusic.sampling.compiled import export
 from rnnmusic.sampling.shaping import plain
 from tests.sampling.conftest import CONFIGS, ROLL, untrained
@@ -64,19 +64,39 @@ def heard(stepper, rng, state=None):
     return stepper.hear(random_step(stepper.encoding, rng), clock, state)
 
 
-def test_one_step_is_the_gradient_over_the_size_of_what_is_read(model) -> None:
+def test_lessons_are_recursive_least_squares(model) -> None:
+    """Against the filter written out in double precision, on what was wrong each time."""
     generator, stepper = model
-    rng = np.random.default_rng(0)
-    hidden, state = heard(stepper, rng)
-    step = random_step(stepper.encoding, rng)
-    h = hidden[: generator.recurrent.output_size]
-    r = torch.tensor(np.append(h, 1.0)).double()
-    change = torch.zeros(len(r), len(hidden) - len(h), dtype=torch.float64, requires_grad=True)
-    logits = torch.tensor(export(generator).step_logits()(h, step)).double() + r @ change
-    nats(stepper.encoding.sizes, logits, step).backward()
-    expected = RATE_NATS * change.grad.numpy() / float(r @ r)
-    learned = stepper.change(stepper.learn(hidden, step, state))
-    np.testing.assert_allclose(learned, expected, atol=1e-5)
+    rng, size = np.random.default_rng(0), generator.recurrent.output_size
+    judge, state = export(generator).step_logits(), stepper.initial()
+    start = PRIOR / (size + 1) * np.eye(size + 1)
+    covariance, change = start.copy(), None
+    for _ in range(6):
+        hidden, state = heard(stepper, rng, state)
+        step, h = random_step(stepper.encoding, rng), hidden[:size]
+        r = np.append(h, 1.0).astype(np.float64)
+        logits = torch.tensor(judge(h, step) + hidden[size:]).double().requires_grad_()
+        nats(stepper.encoding.sizes, logits, step).backward()
+        q = covariance @ r
+        moved = np.outer(q, logits.grad.numpy()) / (1 + r @ q)
+        change = moved if change is None else change + moved
+        limit = LIMIT_NATS / np.linalg.norm(r)
+        change = change * np.minimum(1.0, limit / np.linalg.norm(change, axis=0).clip(1e-30))
+        covariance = covariance + RESET * (start - covariance) - np.outer(q, q) / (1 + r @ q)
+        state = stepper.learn(hidden, step, state)
+        np.testing.assert_allclose(stepper.change(state), change, atol=2e-5)
+    np.testing.assert_allclose(stepper.readout(state).covariance, covariance, atol=1e-4)
+
+
+def test_the_covariance_stays_one_however_long_is_played() -> None:
+    stepper, rng = AdaptiveStepper(export(generator_of("bernoulli"))), np.random.default_rng(5)
+    state = stepper.initial()
+    for _ in range(3000):
+        hidden, state = heard(stepper, rng, state)
+        state = stepper.learn(hidden, random_step(stepper.encoding, rng), state)
+    eigenvalues = np.linalg.eigvalsh(stepper.readout(state).covariance.astype(np.float64))
+    assert eigenvalues.min() > 0
+    assert eigenvalues.max() <= PRIOR / len(eigenvalues) * 1.001
 
 
 def test_only_their_choices_count() -> None:
