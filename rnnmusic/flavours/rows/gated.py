@@ -17,8 +17,7 @@ _NEIL = "Neil et al. 2016"
 
 def _jsb(flavour: str, limit: float, paper: float, **settings: Any) -> Row:
     """Regularised as they need it: without, these remember the 229 chorales in half a minute."""
-    common = {"limit": limit, "paper": paper, "source": _CHUNG}
-    return jsb_row(flavour, "gated", **common, **settings)
+    return jsb_row(flavour, "gated", limit=limit, paper=paper, source=_CHUNG, **settings)
 
 
 def _adding(flavour: str) -> Row:
