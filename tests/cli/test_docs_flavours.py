@@ -23,6 +23,7 @@ MORE = {
 }
 
 
+@pytest.mark.slow
 def test_commands_and_code_run_in_order(
     studio: Studio,
     tmp_path: Path,
