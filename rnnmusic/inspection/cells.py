@@ -79,16 +79,13 @@ def look(
         clock = metre_of(generator.encoding, len(steps))
     music = features(generator.encoding, steps, clock)
     fresh = build(generator.config, seed=_UNTRAINED_SEED)
-    by_lag = gradients_by_lag(generator, steps, clock, horizon=horizon)
-    return Cells(
-        [
-            _view(trained, untrained, number, music, by_lag)
-            for number, (trained, untrained) in enumerate(
-                zip(follow(generator, steps, clock), follow(fresh, steps, clock), strict=True), 1
-            )
-        ],
-        music,
-    )
+    by_lag = iter(gradients_by_lag(generator, steps, clock, horizon=horizon))
+    pairs = zip(follow(generator, steps, clock), follow(fresh, steps, clock), strict=True)
+    layers = [
+        _view(trained, untrained, number, music, None if trained.is_inner else next(by_lag))
+        for number, (trained, untrained) in enumerate(pairs, start=1)
+    ]
+    return Cells(layers, music)
 
 
 def _view(
@@ -96,17 +93,16 @@ def _view(
     untrained: Trajectory,
     number: int,
     music: list[Feature],
-    by_lag: list[GradientByLag],
+    gradient: GradientByLag | None,
 ) -> CellView:
     outputs = _outputs(trajectory)
     found = track(outputs, _outputs(untrained), music)
-    name = f"{number} {type(trajectory.layer).__name__}"
     return CellView(
-        name,
+        f"{number} {type(trajectory.layer).__name__}",
         outputs,
         sorted(found, key=lambda each: -each.shares.max(initial=0.0)),
         gates(trajectory),
-        next((each for each in by_lag if each.layer == name), None),
+        gradient,
     )
 
 

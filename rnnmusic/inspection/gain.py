@@ -10,6 +10,9 @@ from rnnmusic.filters.forms import StateSpace
 _WORST_CONDITION = 1e8  # of the eigenvectors, beyond which they tell too little
 
 
+_NEAREST = 1e-12  # of a frequency to a mode
+
+
 def gain_db(form: StateSpace, omega: NDArray[np.float64]) -> NDArray[np.float64]:
     """Root mean square gain (K,) at omega (K,) in radians per step.
 
@@ -26,7 +29,9 @@ def gain_db(form: StateSpace, omega: NDArray[np.float64]) -> NDArray[np.float64]
         b, c = np.linalg.solve(vectors, form.B), form.C @ vectors
         weights = (c.conj().T @ c) * (b.conj() @ b.T)
         crossing = np.einsum("ni,oi,on->n", b, form.D, c)
-        modes = 1.0 / (np.exp(1j * omega)[:, None] - values)  # (K, N)
+        distance = np.exp(1j * omega)[:, None] - values  # (K, N)
+        # A mode that stands on the circle, such as a phase: if nothing reaches it it adds nothing.
+        modes = 1.0 / np.where(np.abs(distance) < _NEAREST, _NEAREST, distance)
         power = np.einsum("kn,nm,km->k", modes.conj(), weights, modes, optimize=True).real
         power += 2 * (modes @ crossing).real + np.square(form.D).sum()
     return np.asarray(10 * np.log10(np.maximum(power / form.inputs, 1e-24)))

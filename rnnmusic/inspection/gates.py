@@ -12,12 +12,14 @@ from torch.overrides import TorchFunctionMode
 
 from rnnmusic.inspection.trajectory import Trajectory
 from rnnmusic.recurrent import Gru, Lstm, Recurrent
+from rnnmusic.recurrent.gated import PeepholeLstm
 
 SHUT, OPEN = 0.1, 0.9
 
 #: The gates of a flavour in the order in which `step` computes them; others are only numbered.
 NAMES: dict[type[Recurrent], tuple[str, ...]] = {
     Lstm: ("forget", "input", "output"),
+    PeepholeLstm: ("forget", "input", "output"),
     Gru: ("reset", "update"),
 }
 
@@ -42,13 +44,16 @@ def gates(trajectory: Trajectory) -> list[Gate]:
     (Saturation as in Karpathy, Johnson and Fei-Fei 2015, "Visualizing and understanding recurrent
     networks".) All steps of the piece are taken at once, as rows of a batch.
     """
+    steps = len(trajectory.inputs)
     with torch.no_grad(), _Logistic() as seen:
         trajectory.layer.step(trajectory.inputs, trajectory.states)
+    # Of a parameter alone it is no gate: it stands still along the piece.
+    values = [value for value in seen.values if value.dim() > 1 and len(value) == steps]
     names = NAMES.get(type(trajectory.layer), ())
-    if len(names) != len(seen.values):
-        names = tuple(f"gate {number}" for number in range(1, len(seen.values) + 1))
+    if len(names) != len(values):
+        names = tuple(f"gate {number}" for number in range(1, len(values) + 1))
     found = []
-    for name, value in zip(names, seen.values, strict=True):
+    for name, value in zip(names, values, strict=True):
         numbers = value.flatten(1).double().numpy()
         found.append(Gate(name, (numbers < SHUT).mean(axis=0), (numbers > OPEN).mean(axis=0)))
     return found

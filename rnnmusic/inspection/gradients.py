@@ -17,7 +17,8 @@ _TARGETS = 24
 
 
 class GradientByLag(NamedTuple):
-    """Norm of the gradient that one step's loss sends to what a layer read k steps earlier.
+    """Norm of the gradient that one step's loss sends to what a layer of the stack read k steps
+    earlier.
 
     norm (K + 1,): root mean square over the steps looked at. per_step: the factor by which it
     changes from step to step, of a straight line through the logarithms from lag 1 on: below 1
@@ -25,7 +26,6 @@ class GradientByLag(NamedTuple):
     norms below a millionth of the largest are left out.
     """
 
-    layer: str
     norm: NDArray[np.float64]
     per_step: float | None
 
@@ -63,16 +63,16 @@ def gradients_by_lag(
     horizon = max(1, min(horizon, total - 1))
     places = np.unique(np.linspace(max(horizon, total // 2), total - 1, _TARGETS).astype(int))
     squares = np.zeros((len(layers), horizon + 1))
-    for place in places:
-        found = torch.autograd.grad(nats[0, place], read[:-1], retain_graph=True)
+    # Spikes have no derivative: what lies below them gets none.
+    for place in places if nats.requires_grad else ():
+        found = torch.autograd.grad(
+            nats[0, place], read[:-1], retain_graph=True, materialize_grads=True
+        )
         for row, gradient in enumerate(found):
             norms = gradient[0, place - horizon : place + 1].norm(dim=1).numpy()[::-1]
             squares[row] += norms**2
     norm = np.sqrt(squares / len(places))
-    return [
-        GradientByLag(f"{number} {type(layer).__name__}", row, _factor(row))
-        for number, (layer, row) in enumerate(zip(layers, norm, strict=True), start=1)
-    ]
+    return [GradientByLag(row, _factor(row)) for row in norm]
 
 
 def _factor(norm: NDArray[np.float64]) -> float | None:

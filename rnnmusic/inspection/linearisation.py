@@ -7,6 +7,7 @@ ds' = A ds + B dx, dy = C ds + D dx with A = df/ds, B = df/dx, C = dg/ds, D = dg
 
 from __future__ import annotations
 
+import warnings
 from typing import NamedTuple
 
 import numpy as np
@@ -46,9 +47,12 @@ def linearise(trajectory: Trajectory, steps: NDArray[np.int64]) -> list[Moment]:
         y, after = layer.step(x[None], unflatten(s[None]))
         return torch.cat([flattened(after)[0][0], y[0]])
 
+    jacobians = vmap(jacrev(advance, argnums=(0, 1), chunk_size=_CHUNK))
     try:
-        jacobians = vmap(jacrev(advance, argnums=(0, 1), chunk_size=_CHUNK))
-        by_input, by_state = jacobians(trajectory.inputs[index], flat)
+        with warnings.catch_warnings():
+            # Some operations go row by row here, and torch says each time that this is slow.
+            warnings.filterwarnings("ignore", message="There is a performance drop")
+            by_input, by_state = jacobians(trajectory.inputs[index], flat)
     finally:
         for parameter, needed in zip(layer.parameters(), was_needed, strict=True):
             parameter.requires_grad_(needed)

@@ -20,12 +20,14 @@ from rnnmusic.recurrent.diagonal import ResidualBlock
 class Trajectory(NamedTuple):
     """One layer along a piece: inputs (T, D) and its state before each step, tensors of (T, ...).
 
-    Row t of the states is what the layer remembers when it reads row t of the inputs.
+    Row t of the states is what the layer remembers when it reads row t of the inputs. is_inner: a
+    part of the layer before it, looked at by itself.
     """
 
     layer: Recurrent
     inputs: Tensor
     states: State
+    is_inner: bool = False
 
 
 def follow(
@@ -47,7 +49,8 @@ def follow(
             if isinstance(layer, ResidualBlock):
                 # The recurrence inside by itself: it is the block's state, and may be linear.
                 heard = layer.heard(features)
-                trajectories.append(Trajectory(layer.mixer, heard, trajectory.states))
+                inner = Trajectory(layer.mixer, heard, trajectory.states, is_inner=True)
+                trajectories.append(inner)
             features = outputs
     return trajectories
 

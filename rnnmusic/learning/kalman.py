@@ -8,8 +8,6 @@ the network should have said is a measurement of it, d_t = y(w_t) + r. With H = 
 
 from __future__ import annotations
 
-import math
-import time
 from dataclasses import dataclass
 from typing import Literal
 
@@ -17,29 +15,26 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from rnnmusic.errors import RnnMusicError, UsageError
+from rnnmusic.errors import UsageError
 from rnnmusic.learning.functional import Functional, vjp
 from rnnmusic.learning.model import SequenceModel
-from rnnmusic.learning.supervised import TEST_SEED, Fitted, evaluate
+from rnnmusic.learning.supervised import Fitted, Limits, repeated
 from rnnmusic.tasks import Examples, Task, taught
 
 Groups = Literal["all", "tensor"]
 
 
 @dataclass(frozen=True)
-class KalmanConfig:
+class KalmanConfig(Limits):
     """How to learn a task by Kalman filtering of the weights, and for how long."""
 
     updates: int = 500  # at most
-    seconds: float = math.inf  # at most; looked at between updates
     batch_size: int = 8  # sequences measured in one update: several streams
     groups: Groups = "all"  # weights whose errors are taken to depend on each other
     uncertainty: float = 0.1  # variance of each weight before any learning
     process_noise: float = 1e-6  # variance that each weight gains per update
     measurement_noise: float = 0.1  # variance of what is measured
     check_every: int = 25  # updates between looks at the score
-    target: float | None = None  # a score that is good enough to stop
-    tests: int = 256  # sequences of the scores
     seed: int = 0
 
 
@@ -124,23 +119,13 @@ def fit_kalman(model: SequenceModel, task: Task, config: KalmanConfig) -> Fitted
         measurement_noise=config.measurement_noise,
     )
     rng = torch.Generator().manual_seed(config.seed)
-    begun, losses = time.monotonic(), []
-    for update in range(1, config.updates + 1):
-        losses.append(kalman.update(task.draw(config.batch_size, rng)))
-        if not math.isfinite(losses[-1]):
-            raise RnnMusicError(
-                f"The loss of {task.name} became {losses[-1]} at update {update}; raise "
-                f"measurement_noise ({config.measurement_noise})."
-            )
-        if time.monotonic() - begun > config.seconds:
-            break
-        if config.target is not None and update % config.check_every == 0:
-            found = evaluate(model, task, count=config.tests, seed=TEST_SEED - 1)
-            if task.is_better(found, config.target):
-                break
-    seconds = time.monotonic() - begun
-    score = evaluate(model, task, count=config.tests)
-    return Fitted(score, update, seconds, model.parameter_count, tuple(losses))
+    return repeated(
+        lambda _: kalman.update(task.draw(config.batch_size, rng)),
+        model,
+        task,
+        config,
+        f"raise measurement_noise ({config.measurement_noise})",
+    )
 
 
 __all__ = ["Kalman", "KalmanConfig", "fit_kalman"]

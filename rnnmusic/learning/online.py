@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import math
-import time
 from abc import ABC, abstractmethod
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from rnnmusic.errors import RnnMusicError, UsageError
+from rnnmusic.errors import UsageError
 from rnnmusic.learning.functional import Functional
 from rnnmusic.learning.model import SequenceModel
-from rnnmusic.learning.supervised import TEST_SEED, FitConfig, Fitted, evaluate
+from rnnmusic.learning.supervised import FitConfig, Fitted, repeated
 from rnnmusic.recurrent.flat import flattened
 from rnnmusic.tasks import Task
 
@@ -81,8 +79,8 @@ def fit_online(learner: OnlineLearner, config: FitConfig) -> Fitted:
     rng = torch.Generator().manual_seed(config.seed)
     torch.manual_seed(config.seed)
     optimizer = torch.optim.Adam(learner.functional.parameters, lr=config.learning_rate)
-    begun, losses = time.monotonic(), []
-    for update in range(1, config.updates + 1):
+
+    def update(_: int) -> float:
         examples = task.draw(config.batch_size, rng)
         if any(p is not None for p in (examples.lengths, examples.dt, examples.units)):
             raise UsageError(
@@ -99,21 +97,10 @@ def fit_online(learner: OnlineLearner, config: FitConfig) -> Fitted:
                 count = int(examples.mask[:, t + 1 - ((t % every) + 1) : t + 1].sum())
                 if count:
                     _move(learner.functional.parameters, optimizer, count, config)
-        losses.append(total / max(1, int(examples.mask.sum())))
-        if not math.isfinite(losses[-1]):
-            raise RnnMusicError(
-                f"The loss of {task.name} became {losses[-1]} at update {update}; lower the "
-                f"learning rate ({config.learning_rate})."
-            )
-        if time.monotonic() - begun > config.seconds:
-            break
-        if config.target is not None and update % config.check_every == 0:
-            found = evaluate(model, task, count=config.tests, seed=TEST_SEED - 1)
-            if task.is_better(found, config.target):
-                break
-    seconds = time.monotonic() - begun
-    score = evaluate(model, task, count=config.tests)
-    return Fitted(score, update, seconds, model.parameter_count, tuple(losses))
+        return total / max(1, int(examples.mask.sum()))
+
+    remedy = f"lower the learning rate ({config.learning_rate})"
+    return repeated(update, model, task, config, remedy)
 
 
 def _move(

@@ -19,20 +19,26 @@ TEST_SEED = 987_654_321
 
 
 @dataclass(frozen=True)
-class FitConfig:
-    """How to learn a task, and for how long."""
+class Limits:
+    """When learning ends, of whatever kind it is."""
 
     updates: int = 1000  # at most
     seconds: float = math.inf  # at most; looked at between updates
+    check_every: int = 100  # updates between looks at the score
+    target: float | None = None  # a score that is good enough to stop
+    tests: int = 256  # sequences of the scores
+
+
+@dataclass(frozen=True)
+class FitConfig(Limits):
+    """How to learn a task, and for how long."""
+
     batch_size: int = 32
     learning_rate: float = 1e-3
     final_rate: float = 1.0  # share of it that is left at the end, on a cosine
     clip_norm: float = 1.0  # of the whole gradient; 0: no clipping
     clip_value: float = 0.0  # of each number of it; 0: no clipping
     chunk_length: int = 0  # truncated BPTT: gradients reach so many steps back; 0: all
-    check_every: int = 100  # updates between looks at the score
-    target: float | None = None  # a score that is good enough to stop
-    tests: int = 256  # sequences of the final score
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -72,28 +78,41 @@ def fit(
     torch.manual_seed(config.seed)
     trained = [p for p in model.parameters() if p.requires_grad]
     moving = optimizer(trained, config.learning_rate)
-    begun, losses = time.monotonic(), []
-    for update in range(1, config.updates + 1):
-        share = 0.5 + 0.5 * math.cos(math.pi * (update - 1) / config.updates)
+
+    def update(number: int) -> float:
+        share = 0.5 + 0.5 * math.cos(math.pi * (number - 1) / config.updates)
         rate = config.final_rate + (1 - config.final_rate) * share
         for group in moving.param_groups:
             group["lr"] = config.learning_rate * rate
         model.train()
-        losses.append(_update(model, task, config, moving, trained, rng, penalty))
+        return _update(model, task, config, moving, trained, rng, penalty)
+
+    remedy = f"lower the learning rate ({config.learning_rate}) or clip_norm ({config.clip_norm})"
+    return repeated(update, model, task, config, remedy)
+
+
+def repeated(
+    update: Callable[[int], float], model: SequenceModel, task: Task, limits: Limits, remedy: str
+) -> Fitted:
+    """Call `update`, which learns from fresh sequences and gives their loss, with 1, 2, ... until
+    time, updates or the target are reached. RnnMusicError, with the remedy, when a loss isn't
+    finite."""
+    begun, losses = time.monotonic(), []
+    for number in range(1, limits.updates + 1):
+        losses.append(update(number))
         if not math.isfinite(losses[-1]):
             raise RnnMusicError(
-                f"The loss of {task.name} became {losses[-1]} at update {update}; lower the "
-                f"learning rate ({config.learning_rate}) or clip_norm ({config.clip_norm})."
+                f"The loss of {task.name} became {losses[-1]} at update {number}; {remedy}."
             )
-        if time.monotonic() - begun > config.seconds:
+        if time.monotonic() - begun > limits.seconds:
             break
-        if config.target is not None and update % config.check_every == 0:
-            found = evaluate(model, task, count=config.tests, seed=TEST_SEED - 1)
-            if task.is_better(found, config.target):
+        if limits.target is not None and number % limits.check_every == 0:
+            found = evaluate(model, task, count=limits.tests, seed=TEST_SEED - 1)
+            if task.is_better(found, limits.target):
                 break
     seconds = time.monotonic() - begun
-    score = evaluate(model, task, count=config.tests)
-    return Fitted(score, update, seconds, model.parameter_count, tuple(losses))
+    score = evaluate(model, task, count=limits.tests)
+    return Fitted(score, number, seconds, model.parameter_count, tuple(losses))
 
 
 @torch.no_grad()

@@ -32,7 +32,7 @@ class Unflatten:
             part = flat[:, at : at + count]
             at += count
             if leaf.is_complex():
-                return torch.view_as_complex(part.reshape(-1, *leaf.shape[1:], 2))
-            return part.reshape(-1, *leaf.shape[1:])
+                return torch.view_as_complex(part.reshape(len(part), *leaf.shape[1:], 2))
+            return part.reshape(len(part), *leaf.shape[1:])
 
         return tree_map(take, self._like)

@@ -89,6 +89,14 @@ class Recurrent(nn.Module, ABC):
             outputs.append(y)
         return torch.stack(outputs, dim=1), state
 
+    def _set_sizes(self, input_size: int, size: int) -> None:
+        """Note how many numbers go in and come out; UsageError unless both are 1 or more."""
+        if input_size < 1 or size < 1:
+            raise UsageError(
+                f"A layer of {input_size} inputs and {size} units can't be; give 1 or more of both."
+            )
+        self.input_size, self.output_size = input_size, size
+
     def _add_initial(self, *shape: int, learned: Learned, units: int = -1) -> None:
         """Numbers of the state before the first step, of one row, as `self.initial`.
 

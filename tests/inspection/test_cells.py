@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 
 from rnnmusic.encodings import NoteEvents, PianoRoll
 from rnnmusic.generator import Generator, GeneratorConfig, HeadConfig, ModelConfig, build
-from rnnmusic.inspection import Feature, follow, gates, gradients_by_lag, look
+from rnnmusic.inspection import Feature, follow, gates, gradients_by_lag, inspect, look
 from rnnmusic.inspection.musical import boundaries, features
 from rnnmusic.inspection.tracking import explained
 from rnnmusic.inspection.trajectory import metre_of
+from rnnmusic.recurrent import RECURRENT
 
 ROLL = PianoRoll(lowest_pitch=60, highest_pitch=71)
 
@@ -162,3 +163,27 @@ def test_a_unit_that_counts_the_beat_is_found() -> None:
     found = {each.feature: each for each in view.tracked}
     assert found["place in the beat"].shares.min() == pytest.approx(1.0)
     assert found["highest pitch"].shares.max() < 0.3
+
+
+@pytest.mark.parametrize("name", RECURRENT)
+def test_every_flavour_can_be_looked_into(name: str) -> None:
+    generator, steps = network(name), steps_of(12)
+    views, cells = (
+        inspect(generator, steps, moments=2, horizon=4),
+        look(generator, steps, horizon=4),
+    )
+    assert [view.name for view in views] == [layer.name for layer in cells.layers]
+    for view, layer in zip(views, cells.layers, strict=True):
+        assert np.isfinite(view.eigenvalues).all()
+        assert np.isfinite(layer.outputs).all()
+        assert all(len(gate.shut) == len(gate.open) > 0 for gate in layer.gates)
+    if name != "lsm":  # spikes have no derivative
+        assert cells.layers[0].gradient is not None
+        assert cells.layers[0].gradient.norm.any()
+
+
+def test_layers_above_a_block_have_their_gradients_too() -> None:
+    cells = look(network("mingru", layers=2), steps_of(40), horizon=8)
+    kinds = [layer.name.split()[1] for layer in cells.layers]
+    assert kinds == ["ResidualBlock", "MinGru"] * 2
+    assert [layer.gradient is None for layer in cells.layers] == [False, True] * 2

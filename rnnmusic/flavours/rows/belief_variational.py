@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +14,7 @@ from rnnmusic.flavours.row import Measured, Row, Setting
 from rnnmusic.recurrent.belief import kalman
 from rnnmusic.recurrent.belief.bounds import Bound, Heard, bounded
 from rnnmusic.recurrent.belief.normal import Normal
+from rnnmusic.recurrent.belief.prior import Prior
 from rnnmusic.recurrent.belief.variational import Variational
 
 BOUND = "nats per frame, test, pooled, frame 0 in, upper bound (ELBO)"
@@ -38,10 +40,9 @@ class _Line:
     decay, scale, noise, time_steps = 0.9, 0.6, 0.5, 30
 
     def __init__(self) -> None:
-        made = recurrent.RECURRENT["dmm"].make(1, 32, latent_size=1)
-        assert isinstance(made, Variational)
-        assert made.prior is not None
-        made.prior.make_linear(torch.tensor([[self.decay]]), torch.tensor([self.scale]))
+        made = cast(Variational, recurrent.RECURRENT["dmm"].make(1, 32, latent_size=1))
+        prior = cast(Prior, made.prior)  # a deep Markov model has one
+        prior.make_linear(torch.tensor([[self.decay]]), torch.tensor([self.scale]))
         made.emission = nn.Sequential()
         self.cell = made
         numbers = (self.decay, 1.0, self.scale**2, self.noise**2)

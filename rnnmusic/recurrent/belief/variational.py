@@ -219,6 +219,10 @@ class Variational(Latent):
         if self.backward_gru is None:
             return heard
         time = heard.shape[1]
+        if time == 1:
+            # A step by itself: kernels for sequences can't be linearised.
+            start = self.backward_gru.initial_state(len(heard))
+            return self.backward_gru.step(heard[:, 0], start)[0].unsqueeze(1)
         # Backwards, a piece begins at its last step: before a reset, and where its row ends.
         is_last = torch.zeros(heard.shape[:2], dtype=torch.bool, device=heard.device)
         if reset is not None:

@@ -28,11 +28,7 @@ class ContinuousLayer(Recurrent):
 
     def __init__(self, input_size: int, size: int, learned: Learned) -> None:
         super().__init__()
-        if input_size < 1 or size < 1:
-            raise UsageError(
-                f"A layer of {input_size} inputs and {size} units can't be; give 1 or more of both."
-            )
-        self.input_size, self.output_size = input_size, size
+        self._set_sizes(input_size, size)
         self._add_initial(size, learned=learned)
 
     def initial_state(self, batch_size: int) -> State:

@@ -57,16 +57,11 @@ class GatedLayer(Recurrent):
         recurrent_dropout: float = 0.0,
     ) -> None:
         super().__init__()
-        if input_size < 1 or size < 1:
-            raise UsageError(
-                f"A layer of {input_size} inputs and {size} units can't be; give 1 or more of both."
-            )
+        self._set_sizes(input_size, size)
         if not 0.0 <= recurrent_dropout < 1.0:
             raise UsageError(
                 f"recurrent_dropout is {recurrent_dropout}; give a number from 0 up to below 1."
             )
-        self.input_size = input_size
-        self.output_size = size
         self.recurrent_dropout = recurrent_dropout
         self.weight_ih = nn.Parameter(torch.empty(self.gates * size, input_size))
         self.weight_hh = nn.Parameter(torch.empty(self.gates * size, size))

@@ -48,17 +48,12 @@ class DelayNetwork(Recurrent):
         learned_initial_state: Learned = False,
     ) -> None:
         super().__init__()
-        if input_size < 1 or size < 1:
-            raise UsageError(
-                f"A layer of {input_size} inputs and {size} units can't be; give 1 or more of both."
-            )
+        self._set_sizes(input_size, size)
         if not layers or min(min(pair) for pair in layers) < 1:
             raise UsageError(
                 f"Layers of taps and dilations {tuple(layers)} can't be; give at least one layer, "
                 "with 1 or more of both."
             )
-        self.input_size = input_size
-        self.output_size = size
         self.taps = tuple(taps for taps, _ in layers)
         self.dilations = tuple(dilation for _, dilation in layers)
         channels = [input_size, *[size] * (len(layers) - 1)]

@@ -8,7 +8,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from rnnmusic.errors import UsageError
 from rnnmusic.recurrent import segments
 from rnnmusic.recurrent.fixed import Keeping
 from rnnmusic.recurrent.orthogonal.maps import Map, OrthogonalMatrix
@@ -40,11 +39,7 @@ class OrthogonalRnn(Keeping):
         learned_initial_state: Learned = False,
     ) -> None:
         super().__init__()
-        if input_size < 1 or size < 1:
-            raise UsageError(
-                f"A layer of {input_size} inputs and {size} units can't be; give 1 or more of both."
-            )
-        self.input_size, self.output_size = input_size, size
+        self._set_sizes(input_size, size)
         self.orthogonal = OrthogonalMatrix(size, map, depth)
         self.input_weight = nn.Parameter(torch.empty(size, input_size))
         nn.init.xavier_uniform_(self.input_weight)

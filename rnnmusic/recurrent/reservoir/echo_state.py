@@ -57,10 +57,7 @@ class EchoStateNetwork(Recurrent):
         learned_initial_state: Learned = False,
     ) -> None:
         super().__init__()
-        if input_size < 1 or size < 1:
-            raise UsageError(
-                f"A layer of {input_size} inputs and {size} units can't be; give 1 or more of both."
-            )
+        self._set_sizes(input_size, size)
         if not 0.0 < leak <= 1.0:
             raise UsageError(f"leak is {leak}; give a share above 0, up to 1.")
         if min(input_scale, bias_scale, state_noise) < 0.0:
@@ -68,8 +65,6 @@ class EchoStateNetwork(Recurrent):
                 f"input_scale, bias_scale and state_noise are {input_scale}, {bias_scale} and "
                 f"{state_noise}; give 0 or more of each."
             )
-        self.input_size = input_size
-        self.output_size = size
         self.leak = leak
         self.state_noise = state_noise
         weight = with_spectral_radius(sparse(size, connectivity), spectral_radius, leak)

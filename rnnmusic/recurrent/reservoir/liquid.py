@@ -68,10 +68,7 @@ class LiquidStateMachine(Recurrent):
         learned_initial_state: Learned = False,
     ) -> None:
         super().__init__()
-        if input_size < 1 or size < 1:
-            raise UsageError(
-                f"A layer of {input_size} inputs and {size} units can't be; give 1 or more of both."
-            )
+        self._set_sizes(input_size, size)
         if min(membrane_steps, synapse_steps, readout_steps) <= 0.0:
             raise UsageError(
                 f"membrane_steps, synapse_steps and readout_steps are {membrane_steps}, "
@@ -79,8 +76,6 @@ class LiquidStateMachine(Recurrent):
             )
         if not 0.0 <= inhibitory <= 1.0:
             raise UsageError(f"inhibitory is {inhibitory}; give a share between 0 and 1.")
-        self.input_size = input_size
-        self.output_size = size
         self.membrane_steps = membrane_steps
         self.synapse_steps = synapse_steps
         self.readout_steps = readout_steps
