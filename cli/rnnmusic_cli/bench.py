@@ -42,11 +42,12 @@ def flavours(
 ) -> None:
     """Measure every flavour on the tasks of the papers, beside the papers' figures.
 
-    Exits with 1 when a row of --full misses its limit.
+    Exits with 1 when a row of --full misses its limit. Ctrl-C ends it with the rows so far.
     """
     import torch
 
     from rnnmusic.flavours import Setting, table
+    from rnnmusic.live.signals import stop_on_signals
 
     if plot is not None:
         from rnnmusic.plots.music import check_extension
@@ -59,10 +60,13 @@ def flavours(
             say(f"{row.key}  {row.measure}")
         return
     outcomes = []
-    for outcome in table.run(rows, Setting("full" if full else "quick", seed, data)):
-        outcomes.append(outcome)
-        told = outcome.reason if outcome.measured is None else f"{outcome.measured.value:.6g}"
-        note(f"{len(outcomes)}/{len(rows)}  {outcome.row.key}: {told}  ({outcome.wall_s:.0f} s)")
+    with stop_on_signals(second_kills=True) as stop:
+        setting = Setting("full" if full else "quick", seed, data, stop.is_set)
+        for outcome in table.run(rows, setting):
+            outcomes.append(outcome)
+            key, found = outcome.row.key, outcome.measured
+            told = outcome.reason if found is None else f"{found.value:.6g}"
+            note(f"{len(outcomes)}/{len(rows)}  {key}: {told}  ({outcome.wall_s:.0f} s)")
     if plot is not None:
         from rnnmusic.plots.flavours import plot_flavours
         from rnnmusic.plots.music import save
@@ -73,6 +77,9 @@ def flavours(
         say_json([outcome.to_dict() for outcome in outcomes])
     else:
         _print(outcomes)
+    if stop.exit_code:
+        note(f"Stopped after {len(outcomes)} of {len(rows)} rows.")
+        raise typer.Exit(stop.exit_code)
     if full and any(outcome.holds is False for outcome in outcomes):
         raise typer.Exit(1)
 

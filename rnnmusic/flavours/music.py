@@ -51,7 +51,7 @@ def trained(
         training = {**given, **tables.get("training", {})}
         recipe = Recipe().with_overrides(**{**tables, "training": training})
         with tempfile.TemporaryDirectory() as folder:
-            result = train(data, recipe, Path(folder) / "run")
+            result = train(data, recipe, Path(folder) / "run", should_stop=setting.should_stop)
             generator = checkpoint.load(result.best).generator
             if before_test is not None:
                 before_test(generator)

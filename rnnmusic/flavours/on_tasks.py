@@ -36,7 +36,7 @@ def learned(
             flavour, features_of(chosen, embedding_size), size, layers=layers, **options
         )
         model = model_for(chosen, network, embedding_size=embedding_size)
-        found = fit(model, chosen, FitConfig(**{**vars(config), "seed": setting.seed}))
+        found = fit(model, chosen, setting.of(config))
         note = f"{found.updates} updates"
         if chosen is not task:
             sizes = ", ".join(f"{key} {value}" for key, value in vars(chosen).items())

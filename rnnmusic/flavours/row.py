@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, NamedTuple
+
+from rnnmusic.learning.supervised import FitConfig, never
 
 #: Minutes on two cores for all rows, or what the papers' figures take.
 Variant = Literal["quick", "full"]
 
 
 class Setting(NamedTuple):
-    """What a row is run with. data: a folder with jsb.npz and nottingham.npz, if there is one."""
+    """What a row is run with. data: a folder with jsb.npz and nottingham.npz, if there is one.
+    should_stop: asked after every update, ends what takes long."""
 
     variant: Variant
     seed: int
     data: Path | None
+    should_stop: Callable[[], bool] = never
+
+    def of(self, config: FitConfig) -> FitConfig:
+        """The same way of learning with this seed and this stop."""
+        return replace(config, seed=self.seed, should_stop=self.should_stop)
 
 
 class Measured(NamedTuple):

@@ -71,7 +71,10 @@ def choose(only: Sequence[str], variant: Variant) -> list[Row]:
 
 
 def run(rows: Sequence[Row], setting: Setting) -> Iterator[Outcome]:
-    """Run the rows in their order; one that fails doesn't stop the others."""
+    """Run the rows in their order; one that fails doesn't stop the others.
+
+    One that the setting stopped isn't told, nor are those after it.
+    """
     for row in rows:
         begun = time.monotonic()
         if row.needs and (setting.data is None or not (setting.data / f"{row.needs}.npz").exists()):
@@ -83,6 +86,8 @@ def run(rows: Sequence[Row], setting: Setting) -> Iterator[Outcome]:
             measured, reason = row.run(setting), ""
         except RnnMusicError as error:
             measured, reason = None, str(error)
+        if setting.should_stop():
+            return
         wall_s = time.monotonic() - begun
         yield Outcome(row, setting.variant, measured, wall_s, reason)
 

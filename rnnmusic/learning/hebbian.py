@@ -6,21 +6,22 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
 
 from rnnmusic.errors import UsageError
-from rnnmusic.learning.supervised import TEST_SEED
+from rnnmusic.learning.supervised import TEST_SEED, Limits
 from rnnmusic.tasks import Examples, Task
 
 
 @dataclass(frozen=True)
-class HebbianConfig:
+class HebbianConfig(Limits):
     """How to learn from rewards, and for how long."""
 
-    updates: int = 1000  # at most
-    seconds: float = math.inf  # at most
+    check_every: int = 25
+    tests: int = 64
     batch_size: int = 32  # trials side by side, whose changes are averaged
     learning_rate: float = 0.1
     perturbed: float = 0.02  # how often a unit is pushed, per step
@@ -28,9 +29,6 @@ class HebbianConfig:
     trace: float = 0.05  # of the running mean of a unit's activity, what is left after a step
     memory: float = 0.75  # of the expected error of a kind of trial, what is left after a trial
     largest_change: float = 3e-4  # of a weight, per update
-    check_every: int = 25  # updates between looks at the score
-    target: float | None = None  # a score that is good enough to stop
-    tests: int = 64
     seed: int = 0
 
 
@@ -126,7 +124,8 @@ def fit_hebbian(
     rng = torch.Generator().manual_seed(config.seed)
     expected: dict[int, float] = {}
     begun, errors = time.monotonic(), []
-    for update in range(1, config.updates + 1):
+    score = partial(_score, network, task, config)
+    for _ in config.numbers(score, task.is_better):
         examples = task.draw(config.batch_size, rng)
         shape = (*examples.inputs.shape[:2], network.size)
         hit = torch.rand(shape, generator=rng) < config.perturbed
@@ -146,17 +145,10 @@ def fit_hebbian(
         limit = config.largest_change
         network.weight += (config.learning_rate * change).clamp(-limit, limit)
         errors.append(float(error.mean()))
-        if time.monotonic() - begun > config.seconds:
-            break
-        if (
-            config.target is not None
-            and update % config.check_every == 0
-            and task.is_better(_score(network, task, config), config.target)
-        ):
-            break
     seconds = time.monotonic() - begun
-    trials = update * config.batch_size
-    return HebbianFitted(_score(network, task, config), update, trials, seconds, tuple(errors))
+    updates = len(errors)
+    trials = updates * config.batch_size
+    return HebbianFitted(score(), updates, trials, seconds, tuple(errors))
 
 
 def _errors(answers: Tensor, examples: Examples) -> Tensor:

@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -14,7 +15,7 @@ from torch import Tensor
 from rnnmusic.errors import RnnMusicError, UsageError
 from rnnmusic.learning.functional import Functional, vjp
 from rnnmusic.learning.model import SequenceModel
-from rnnmusic.learning.supervised import TEST_SEED, Fitted, evaluate
+from rnnmusic.learning.supervised import TEST_SEED, Fitted, Limits, evaluate
 from rnnmusic.tasks import Examples, Task
 
 Product = Callable[[Tensor], Tensor]
@@ -28,19 +29,17 @@ _LEAST_DECREASE = 1e-2  # of the loss, as a share of what the gradient promises
 
 
 @dataclass(frozen=True)
-class HessianFreeConfig:
+class HessianFreeConfig(Limits):
     """How to learn a task by Hessian-free optimisation, and for how long."""
 
-    updates: int = 100  # at most
-    seconds: float = math.inf  # at most; looked at between updates
+    updates: int = 100
+    check_every: int = 1
     batch_size: int = 512  # of gradient and line search
     curvature_size: int = 128  # how many of them the Gauss-Newton products see
     damping: float = 1.0  # Tikhonov's lambda, to begin with
     structural: float = 0.0  # mu of Martens and Sutskever 2011; 0: none
     cg_iterations: int = 100  # at most, per update
     cg_carried: float = 0.95  # share of the last solution that the next one begins from
-    target: float | None = None  # a score that is good enough to stop
-    tests: int = 256  # sequences of the scores
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -138,7 +137,8 @@ def fit_hessian_free(model: SequenceModel, task: Task, config: HessianFreeConfig
     vector, damping = functional.vector(), config.damping
     carried = torch.zeros_like(vector)
     begun, losses = time.monotonic(), []
-    for update in range(1, config.updates + 1):
+    score = partial(evaluate, model, task, count=config.tests, seed=TEST_SEED - 1)
+    for update in config.numbers(score, task.is_better):
         examples = task.draw(config.batch_size, rng)
         few = _first(examples, config.curvature_size)
         loss_at = _loss(functional, task, examples)
@@ -164,15 +164,9 @@ def fit_hessian_free(model: SequenceModel, task: Task, config: HessianFreeConfig
         damping *= 1.5 if not ratio >= 0.25 else 2 / 3 if ratio > 0.75 else 1.0
         vector = vector + _line_search(step, step_loss, loss, gradient, vector, loss_at) * step
         functional.load(vector)
-        if time.monotonic() - begun > config.seconds:
-            break
-        if config.target is not None and task.is_better(
-            evaluate(model, task, count=config.tests, seed=TEST_SEED - 1), config.target
-        ):
-            break
     seconds = time.monotonic() - begun
-    score = evaluate(model, task, count=config.tests)
-    return Fitted(score, update, seconds, model.parameter_count, tuple(losses))
+    found = evaluate(model, task, count=config.tests)
+    return Fitted(found, update, seconds, model.parameter_count, tuple(losses))
 
 
 def _first(examples: Examples, count: int) -> Examples:

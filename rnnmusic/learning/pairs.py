@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import operator
 import time
+from functools import partial
 
 import torch
 from torch import nn
@@ -22,7 +24,8 @@ def fit_pairs(model: SequenceToSequence, task: Reversal, config: FitConfig) -> F
     torch.manual_seed(config.seed)
     optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate)
     begun, losses = time.monotonic(), []
-    for update in range(1, config.updates + 1):
+    score = partial(whole_answers, model, task, config.tests, TEST_SEED - 1)
+    for update in config.numbers(score, operator.ge):
         share = 0.5 + 0.5 * math.cos(math.pi * (update - 1) / config.updates)
         for group in optimizer.param_groups:
             rate = config.final_rate + (1 - config.final_rate) * share
@@ -36,18 +39,10 @@ def fit_pairs(model: SequenceToSequence, task: Reversal, config: FitConfig) -> F
             nn.utils.clip_grad_norm_(model.parameters(), config.clip_norm)
         optimizer.step()
         losses.append(float(loss.detach()))
-        if time.monotonic() - begun > config.seconds:
-            break
-        if (
-            config.target is not None
-            and update % config.check_every == 0
-            and whole_answers(model, task, config.tests, TEST_SEED - 1) >= config.target
-        ):
-            break
     seconds = time.monotonic() - begun
     parameters = sum(p.numel() for p in model.parameters() if p.requires_grad)
-    score = whole_answers(model, task, config.tests)
-    return Fitted(score, update, seconds, parameters, tuple(losses))
+    found = whole_answers(model, task, config.tests)
+    return Fitted(found, update, seconds, parameters, tuple(losses))
 
 
 @torch.no_grad()

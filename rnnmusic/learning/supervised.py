@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +18,14 @@ from rnnmusic.tasks import Examples, Task
 
 TEST_SEED = 987_654_321
 
+#: Whether the first score is as good as the second.
+Better = Callable[[float, float], bool]
+
+
+def never() -> bool:
+    """What asks for no stop."""
+    return False
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -27,6 +36,20 @@ class Limits:
     check_every: int = 100  # updates between looks at the score
     target: float | None = None  # a score that is good enough to stop
     tests: int = 256  # sequences of the scores
+    should_stop: Callable[[], bool] = never  # asked after each update
+
+    def numbers(self, score: Callable[[], float], is_better: Better) -> Iterator[int]:
+        """The updates 1, 2, ... to make: until there are enough, time is over, somebody asks for
+        an end, or the score is as good as the target."""
+        begun = time.monotonic()
+        for number in range(1, self.updates + 1):
+            yield number
+            if time.monotonic() - begun > self.seconds or self.should_stop():
+                break
+            if self.target is None or number % self.check_every:
+                continue
+            if is_better(score(), self.target):
+                break
 
 
 @dataclass(frozen=True)
@@ -98,21 +121,16 @@ def repeated(
     time, updates or the target are reached. RnnMusicError, with the remedy, when a loss isn't
     finite."""
     begun, losses = time.monotonic(), []
-    for number in range(1, limits.updates + 1):
+    score = partial(evaluate, model, task, count=limits.tests, seed=TEST_SEED - 1)
+    for number in limits.numbers(score, task.is_better):
         losses.append(update(number))
         if not math.isfinite(losses[-1]):
             raise RnnMusicError(
                 f"The loss of {task.name} became {losses[-1]} at update {number}; {remedy}."
             )
-        if time.monotonic() - begun > limits.seconds:
-            break
-        if limits.target is not None and number % limits.check_every == 0:
-            found = evaluate(model, task, count=limits.tests, seed=TEST_SEED - 1)
-            if task.is_better(found, limits.target):
-                break
     seconds = time.monotonic() - begun
-    score = evaluate(model, task, count=limits.tests)
-    return Fitted(score, number, seconds, model.parameter_count, tuple(losses))
+    found = evaluate(model, task, count=limits.tests)
+    return Fitted(found, number, seconds, model.parameter_count, tuple(losses))
 
 
 @torch.no_grad()

@@ -38,15 +38,18 @@ class SignalStop(Stop):
 
 
 @contextmanager
-def stop_on_signals() -> Iterator[SignalStop]:
+def stop_on_signals(*, second_kills: bool = False) -> Iterator[SignalStop]:
     """Within the block what stops a program sets the stop instead of killing or raising.
 
-    Further signals change nothing, so that an impatient second Ctrl-C can't leave notes sounding.
-    The earlier handlers come back at the end. Main thread only, as Python has it.
+    Further signals change nothing, so that an impatient second Ctrl-C can't leave notes sounding;
+    with second_kills, for what sounds nothing and may not look at the stop for long, they end the
+    process at once. The earlier handlers come back at the end. Main thread only, as Python has it.
     """
     stop = SignalStop()
 
     def handle(number: int, _frame: FrameType | None) -> None:
+        if second_kills and stop.signal is not None:
+            exit_at_once(128 + number)
         if stop.signal is None:
             stop.signal = signal.Signals(number)
         stop.set()

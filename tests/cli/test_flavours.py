@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -56,3 +60,24 @@ def test_unknown_rows_are_refused(rnnmusic: Run, name: str) -> None:
     ran = rnnmusic("bench", "flavours", name)
     assert ran.code == 2
     assert name in ran.err
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_the_table_with_the_rows_so_far(number: int) -> None:
+    """In the middle of a row that would take minutes: the first one is told, the exit is clean."""
+    rows = ["arma:lh", "orthogonal:copy-1000"]
+    with subprocess.Popen(
+        [sys.executable, "-m", "rnnmusic", "bench", "flavours", *rows, "--full", "--json"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as ran:
+        assert ran.stderr is not None
+        assert "1/2  arma:lh: 0" in ran.stderr.readline()
+        time.sleep(2)
+        ran.send_signal(number)
+        out, told = ran.communicate(timeout=60)
+    assert ran.returncode == 128 + number
+    assert [row["flavour"] for row in json.loads(out)] == ["arma"]
+    assert "Stopped after 1 of 2 rows." in told

@@ -45,9 +45,8 @@ def _parity(flavour: str, size: int, *, layers: int = 1, **options: Any) -> Row:
                 check_every=20,
                 target=0.999,
                 tests=128,
-                seed=setting.seed,
             )
-            updates += fit(model, Parity(bits, every_step=True), config).updates
+            updates += fit(model, Parity(bits, every_step=True), setting.of(config)).updates
         seconds = time.monotonic() - begun
         found, longer = (evaluate(model, Parity(bits), count=1000) for bits in (50, 250))
         note = (
@@ -78,9 +77,8 @@ def _countdown(flavour: str, size: int, limit: float | None) -> Row:
             final_rate=0.1,
             target=0.999,
             check_every=50,
-            seed=setting.seed,
         )
-        found = fit(model, task, config)
+        found = fit(model, task, setting.of(config))
         note = f"{found.updates} updates; guessing well {task.memoryless:.2f}"
         return Measured(found.score, found.parameters, found.seconds, note)
 
@@ -108,9 +106,8 @@ def _reversal(name: str, limit: float | None, *, size: int, attention: bool) -> 
             target=1.0,
             check_every=100,
             tests=1000,
-            seed=setting.seed,
         )
-        found = fit_pairs(model, task, config)
+        found = fit_pairs(model, task, setting.of(config))
         note = f"{found.updates} updates; 1000 strings, decoded greedily"
         if not is_full:
             note = f"up to 6 of 6 symbols; {note}"

@@ -29,7 +29,8 @@ def _departure(setting: Setting) -> Measured:
         torch.manual_seed(setting.seed)
         network = build("orthogonal", features_of(task), 64, map=how)
         model = model_for(task, network)
-        found = fit(model, task, FitConfig(updates=100, learning_rate=1e-2, batch_size=20))
+        config = FitConfig(updates=100, learning_rate=1e-2, batch_size=20)
+        found = fit(model, task, setting.of(config))
         layer = network.layers[0]
         if isinstance(layer, OrthogonalRnn):
             q = layer.matrix().detach().double()
