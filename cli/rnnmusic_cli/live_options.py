@@ -117,6 +117,14 @@ Adapt = Annotated[
         help="Let the model follow what you play; the order `adapt off|on|forget` steers it.",
     ),
 ]
+AdaptCell = Annotated[
+    bool,
+    typer.Option(
+        "--adapt-cell",
+        rich_help_panel=_PLAYING,
+        help="Let the poles of its last layer follow, too or alone: ssm, lru and s5.",
+    ),
+]
 Temperature = Annotated[
     float | None,
     typer.Option(rich_help_panel=_STEERING, help="How freely it draws; 1: as the model."),

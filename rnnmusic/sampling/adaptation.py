@@ -1,4 +1,4 @@
-"""AdaptiveStepper: a model whose readout follows another player while it plays.
+"""AdaptiveStepper: a model that follows another player while it plays: its readout, its poles.
 
 What is learned is part of the state, and the state is a value: whoever goes back in time has the
 readout of that time, to the bit.
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from rnnmusic.encodings.protocol import ScoreEncoding, Steps
 from rnnmusic.errors import UsageError
 from rnnmusic.sampling.compiled import ExportedStepper, adapting
+from rnnmusic.sampling.compiled.adapting_poles import MovingPoles
 from rnnmusic.sampling.compiled.arithmetic import Floats, zeros
 from rnnmusic.sampling.shaping import Shaping
 from rnnmusic.sampling.stepper import Hidden, State, Stepper
@@ -84,16 +85,25 @@ class AdaptiveStepper:
     long the same is played, no logit moves by more than that where h is as large as when it was
     learned.
 
-    UsageError for a model with a head that can't say what it thinks of a given step.
+    With `poles` those of the last layer move as well, up the likelihood of what was played (see
+    `MovingPoles`); without `readout` they do so alone.
+
+    UsageError for a model with a head that can't say what it thinks of a given step, and with
+    `poles` for one whose last layer isn't diagonal.
     """
 
-    def __init__(self, stepper: Stepper) -> None:
+    def __init__(self, stepper: Stepper, *, readout: bool = True, poles: bool = False) -> None:
         logits = stepper.step_logits() if isinstance(stepper, ExportedStepper) else None
-        if logits is None:
+        if logits is None or not isinstance(stepper, ExportedStepper):
             raise UsageError(
                 "This model's head can't follow a player; play without --adapt, or take a model "
                 "with a bernoulli, nade or categorical head."
             )
+        self._poles: MovingPoles | None = None
+        self._gradient = stepper.logit_gradient()
+        if poles:
+            stepper, self._poles = stepper.with_moving_poles()
+        self._reads = readout
         self._stepper = stepper
         self._logits = logits
         sizes = stepper.encoding.sizes
@@ -105,7 +115,7 @@ class AdaptiveStepper:
         self._size = len(hidden)
         self._correct, self._blame = adapting.CORRECT.for_work(1), adapting.BLAME.for_work(1)
         self._gain, self._add = adapting.GAIN.for_work(1), adapting.ADD.for_work(1)
-        self._spread = adapting.SPREAD.for_work(1)
+        self._spread, self._back = adapting.SPREAD.for_work(1), adapting.BACK.for_work(1)
         read = self._size + 1
         self._prior = np.float32(PRIOR / read)
         covariance = self._prior * np.eye(read, dtype=np.float32)
@@ -183,6 +193,13 @@ class AdaptiveStepper:
         logits = self._logits(hidden[:size], played) + hidden[size:]
         error = self._blame(logits, played, self._edges, counts)
         readout = self.readout(state)
+        if self._poles is not None and self._gradient is not None:
+            by_hidden = self._gradient(hidden[:size], played, error)
+            by_hidden = self._back(by_hidden, readout.change, error)
+            *below, last = state.network
+            state = state._replace(network=(*below, self._poles.taught(by_hidden, last)))
+        if not self._reads:
+            return state
         gain, root = self._gain(hidden[:size], readout.covariance)
         lesson = Lesson(hidden[:size], gain, error, root)
         readout = self._after(readout, lesson)
@@ -198,6 +215,9 @@ class AdaptiveStepper:
 
     def forgotten(self, state: Adapted) -> Adapted:
         """As in `Adaptive`."""
+        if self._poles is not None:
+            *below, last = state.network
+            state = state._replace(network=(*below, self._poles.forgotten(last)))
         return state._replace(start=self._nothing, lessons=())
 
     def _after(self, readout: Readout, lesson: Lesson) -> Readout:
@@ -206,6 +226,8 @@ class AdaptiveStepper:
         return Readout(change, covariance)
 
 
-def adaptive(load: Callable[[str], Stepper]) -> Callable[[str], AdaptiveStepper]:
+def adaptive(
+    load: Callable[[str], Stepper], *, readout: bool = True, poles: bool = False
+) -> Callable[[str], AdaptiveStepper]:
     """What loads the same models as adaptive ones, each once: states are of one stepper."""
-    return cache(lambda name: AdaptiveStepper(load(name)))
+    return cache(lambda name: AdaptiveStepper(load(name), readout=readout, poles=poles))

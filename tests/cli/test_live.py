@@ -77,7 +77,7 @@ def test_options_are_the_settings(rnnmusic: Run, fake: type[FakeEngine], tmp_pat
         *("--tempo", 96, "--swing", "2:1", "--metre", "3/4", "--count-in", 1, "--humanise", 10),
         *("--channel", 3, "--voice", "36-59@2:33/2", "--listen-to", 4, "--sync", "midi"),
         *("--sync-in", "clock", "--clock-out", "memory", "--record", tmp_path / "take"),
-        *("--lead", 40, "--adapt"),
+        *("--lead", 40, "--adapt", "--adapt-cell"),
     )
     assert ran.code == 0, ran.err
     made, director = fake.made, fake.made.director
@@ -87,7 +87,7 @@ def test_options_are_the_settings(rnnmusic: Run, fake: type[FakeEngine], tmp_pat
     assert (director.tempo_bpm, director.swing) == (96, pytest.approx(2 / 3))
     assert (made.session, made.lead_s) == (str(tmp_path / "take"), 0.04)
     assert (director.mode, director.bars, director.seed) == ("respond", 8, 5)
-    assert director.adapt
+    assert (director.adapt, director.adapt_cell) == (True, True)
     assert (director.phrases.silence_quarters, director.phrases.answer_bars) == (2, 4)
     steering = director.steering
     assert (steering.density, steering.temperature) == (0.3, 0.9)

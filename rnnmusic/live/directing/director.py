@@ -62,10 +62,10 @@ class Director:
         self._notices: list[str] = []
         self._said: set[str] = set()  # by the performer, since something else was asked of it
         self._clock: list[tuple[str, float]] = []
-        if settings.adapt:
+        if settings.adapt or settings.adapt_cell:
             from rnnmusic.sampling.adaptation import adaptive
 
-            load = adaptive(load)
+            load = adaptive(load, readout=settings.adapt, poles=settings.adapt_cell)
         stepper = load(settings.checkpoint)
         self._keys = Keys(*_range(stepper), [channel - 1 for channel in settings.listen_to])
         self._stage = Stage(

@@ -30,8 +30,9 @@ class DirectorSettings:
     prime: the notes to continue, at negative times (`priming.excerpt`). listen_to: the channels,
     1 to 16, whose notes are heard (none: all). phrases: of the mode respond. harmony_voices: at
     most so many at once in the mode harmonise. adapt: the model's readout follows what the others
-    play. loose_s, uneven: how far notes stray in time and
-    in velocity, 0 for a machine's hands. bindings: what controllers do, as `ControlMap` takes it.
+    play; adapt_cell: the poles of its last layer do. loose_s, uneven: how far notes stray in time
+    and in velocity, 0 for a machine's hands. bindings: what controllers do, as `ControlMap` takes
+    it.
 
     UsageError for what makes no sense.
     """
@@ -54,6 +55,7 @@ class DirectorSettings:
     phrases: PhraseSettings = field(default_factory=PhraseSettings)
     harmony_voices: int = 3
     adapt: bool = False
+    adapt_cell: bool = False
     loose_s: float = 0.0
     uneven: float = 0.0
     bindings: Mapping[str, Any] = field(default_factory=lambda: dict(DEFAULT_BINDINGS))

@@ -264,7 +264,9 @@ class Performer(SampledAhead):
     def _adapt(self, what: str, place: Place, at: float) -> tuple[Place, Messages]:
         stepper = place.flow.stepper
         if not isinstance(stepper, Adaptive):
-            self._notices.append("This performance doesn't follow anyone; begin it with --adapt.")
+            self._notices.append(
+                "This performance doesn't follow anyone; begin it with --adapt or --adapt-cell."
+            )
             return place, []
         if what == "forget":
             return place._replace(state=stepper.forgotten(place.state)), []

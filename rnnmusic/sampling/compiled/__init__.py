@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,10 +29,13 @@ from rnnmusic.heads import (
     RbmHead,
     TiedHead,
 )
+from rnnmusic.recurrent import Recurrent
 from rnnmusic.sampling.compiled import states
+from rnnmusic.sampling.compiled.adapting_poles import MovingPoles
 from rnnmusic.sampling.compiled.binary import bernoulli, nade
 from rnnmusic.sampling.compiled.categorical import categorical
 from rnnmusic.sampling.compiled.head import CompiledHead
+from rnnmusic.sampling.compiled.logit_gradients import LOGIT_GRADIENTS, LogitGradient
 from rnnmusic.sampling.compiled.logits import STEP_LOGITS, StepLogits
 from rnnmusic.sampling.compiled.network import LAYERS, CompiledNetwork
 from rnnmusic.sampling.compiled.pitch_heads import pitch_axis, tied
@@ -73,9 +76,7 @@ def export(generator: Generator) -> Stepper:
     check_finite(generator)
     can_export = CompiledNetwork.can_export(generator)
     network = CompiledNetwork(generator) if can_export else TorchNetwork(generator)
-    return ExportedStepper(
-        encoding, network, make_head(generator.head), copy.deepcopy(generator.head)
-    )
+    return ExportedStepper(encoding, network, make_head(generator.head), copy.deepcopy(generator))
 
 
 class ExportedStepper:
@@ -86,7 +87,7 @@ class ExportedStepper:
         encoding: ScoreEncoding,
         network: CompiledNetwork | TorchNetwork,
         head: CompiledHead,
-        exported_from: Head,
+        exported_from: Generator,
     ) -> None:
         self.encoding = encoding
         self._network = network
@@ -121,5 +122,24 @@ class ExportedStepper:
 
     def step_logits(self) -> StepLogits | None:
         """What says how likely given steps are, compiled now; None where the head can't."""
-        make = STEP_LOGITS.get(type(self._exported_from))
-        return None if make is None else make(self._exported_from)
+        head = self._exported_from.head
+        make = STEP_LOGITS.get(type(head))
+        return None if make is None else make(head)
+
+    def logit_gradient(self) -> LogitGradient | None:
+        """How what is wrong with those logits goes back to what the head read; None likewise."""
+        head = self._exported_from.head
+        make = LOGIT_GRADIENTS.get(type(head))
+        return None if make is None else make(head)
+
+    def with_moving_poles(self) -> tuple[ExportedStepper, MovingPoles]:
+        """The same with a last layer that can be taught; UsageError for one that can't."""
+        generator = self._exported_from
+        poles = MovingPoles(cast("Recurrent", generator.recurrent.layers[-1]))
+        if not CompiledNetwork.can_export(generator):
+            raise UsageError(
+                "The layers below this model's last one run through torch; play without "
+                "--adapt-cell."
+            )
+        network = CompiledNetwork(generator, poles.layer)
+        return ExportedStepper(self.encoding, network, self._head, generator), poles

@@ -18,6 +18,15 @@ def _correct(hidden: Floats, change: Floats) -> Floats:
     return total
 
 
+def _back(by_hidden: Floats, change: Floats, error: Floats) -> Floats:
+    """The gradient of hidden with what the change of the logits adds to it."""
+    total = by_hidden.copy()
+    for i in range(len(error)):
+        for j in range(len(total)):
+            total[j] += change[j, i] * error[i]
+    return total
+
+
 def _blame(
     logits: Floats,
     step: NDArray[np.int64],
@@ -96,6 +105,7 @@ _IDS = np.zeros(1, np.int64)
 CORRECT = Kernel(
     _correct, patience=0, example=lambda: (zeros(1), zeros(2, 1)), helpers=(add_product,)
 )
+BACK = Kernel(_back, patience=0, example=lambda: (zeros(1), zeros(2, 1), zeros(1)))
 BLAME = Kernel(
     _blame,
     patience=0,

@@ -28,6 +28,8 @@ _C2, _C3, _C4, _C5, _C6, _C7 = (np.float32(1.0 / math.factorial(n)) for n in ran
 # exp(-40) is nothing beside 1; its exponent of 2 is -58.
 _LEAST, _LEAST_EXPONENT = np.float32(-40.0), np.float32(-60.0)
 _BIAS, _FRACTION_BITS = np.int32(127), np.int32(23)
+# Of the gelu of tanh: sqrt(2 / pi), and the share of the cube.
+_GELU, _CUBE, _THREE = np.float32(math.sqrt(2.0 / math.pi)), np.float32(0.044715), np.float32(3.0)
 
 
 def tanh(x: Any) -> Any:
@@ -49,6 +51,17 @@ def tanh(x: Any) -> Any:
 def sigmoid(x: Any) -> Any:
     """1 / (1 + exp(-x)) of a float32, to 1e-7."""
     return _HALF + _HALF * tanh(_HALF * x)
+
+
+def gelu(x: Any) -> Any:
+    """x tanh's share of itself, of a float32 (Hendrycks and Gimpel 2016, the one of tanh)."""
+    return _HALF * x * (_ONE + tanh(_GELU * (x + _CUBE * (x * x * x))))
+
+
+def slope_of_gelu(x: Any) -> Any:
+    """d gelu(x) / dx of a float32."""
+    t = tanh(_GELU * (x + _CUBE * (x * x * x)))
+    return _HALF * (_ONE + t) + _HALF * x * (_ONE - t * t) * _GELU * (_ONE + _THREE * _CUBE * x * x)
 
 
 def add_product(total: Floats, weight: Floats, x: Floats) -> None:

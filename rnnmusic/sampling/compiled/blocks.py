@@ -21,23 +21,24 @@ from rnnmusic.recurrent.diagonal import (
     ResidualBlock,
     RgLru,
 )
-from rnnmusic.sampling.compiled.arithmetic import Floats, add_product, sigmoid, tanh, zeros
+from rnnmusic.sampling.compiled.arithmetic import Floats, add_product, gelu, sigmoid, tanh, zeros
 from rnnmusic.sampling.compiled.layer import Layer, LayerState
 from rnnmusic.sampling.compiled.weights import doubles, floats
 
 
-def residual_block(layer: ResidualBlock) -> Layer:
-    """The equation of `ResidualBlock`. State: the mixer's."""
+def residual_block(layer: ResidualBlock, mixer: Layer | None = None) -> Layer:
+    """The equation of `ResidualBlock`. State: the mixer's. mixer: instead of its own."""
     size = layer.output_size
-    mixer = MIXERS[type(layer.mixer)](layer.mixer)
-    weight, bias = floats(mixer.input_weight), floats(mixer.input_bias)
+    if mixer is None:
+        mixer = MIXERS[type(layer.mixer)](layer.mixer)
+    mix, weight, bias = mixer.advance, floats(mixer.input_weight), floats(mixer.input_bias)
     norm = floats(np.stack([doubles(layer.norm.weight), doubles(layer.norm.bias)]))
     gate, gate_bias = floats(layer.gate.weight.T), floats(layer.gate.bias)
     epsilon = np.float32(layer.norm.eps)
     enter, leave = _ENTER.for_work(1), _LEAVE.for_work(1)
 
     def advance(drive: Floats, state: LayerState) -> tuple[Floats, LayerState]:
-        mixed, after = mixer.advance(enter(drive, norm, epsilon, weight, bias), state)
+        mixed, after = mix(enter(drive, norm, epsilon, weight, bias), state)
         return leave(drive, mixed, gate, gate_bias), after
 
     if layer.entry is None:
@@ -136,9 +137,7 @@ MIXERS: dict[type[LinearScan], Callable[[Any], Layer]] = {
     RgLru: rg_lru,
 }
 
-_ZERO, _HALF, _ONE, _TWO = (np.float32(number) for number in (0.0, 0.5, 1.0, 2.0))
-# Of the gelu of tanh: sqrt(2 / pi), and the share of the cube.
-_GELU, _CUBE = np.float32(np.sqrt(2.0 / np.pi)), np.float32(0.044715)
+_ZERO, _ONE, _TWO = (np.float32(number) for number in (0.0, 1.0, 2.0))
 
 
 def _enter(u: Floats, norm: Floats, epsilon: Any, weight: Floats, bias: Floats) -> Floats:
@@ -163,8 +162,7 @@ def _leave(u: Floats, mixed: Floats, gate: Floats, gate_bias: Floats) -> Floats:
     size = len(u)
     v = np.empty_like(mixed)
     for i in range(size):
-        x = mixed[i]
-        v[i] = _HALF * x * (_ONE + tanh(_GELU * (x + _CUBE * (x * x * x))))
+        v[i] = gelu(mixed[i])
     total = gate_bias.copy()
     add_product(total, gate, v)
     opened = total[len(total) - size :]
@@ -261,7 +259,7 @@ _LEAVE = Kernel(
     _leave,
     patience=0,
     example=lambda: (zeros(1), zeros(1), zeros(1, 2), zeros(2)),
-    helpers=(add_product, tanh, sigmoid),
+    helpers=(add_product, tanh, sigmoid, gelu),
 )
 _STATE_SPACE = Kernel(
     _state_space,

@@ -88,9 +88,13 @@ class CompiledNetwork:
 
     is_compiled = True
 
-    def __init__(self, generator: Generator) -> None:
-        parts = cast("list[Recurrent]", list(generator.recurrent.layers))
-        first, *others = (LAYERS[type(part)](part) for part in parts)
+    def __init__(self, generator: Generator, last: Layer | None = None) -> None:
+        """last: instead of the last layer's own."""
+        *below, top = cast("list[Recurrent]", list(generator.recurrent.layers))
+        first, *others = (
+            *(LAYERS[type(part)](part) for part in below),
+            LAYERS[type(top)](top) if last is None else last,
+        )
         self._table = InputTable(generator.embedding, first)
         self._first = first
         self._others = [

@@ -7,6 +7,7 @@ from bisect import insort
 from functools import cache
 
 from rnnmusic import checkpoint
+from rnnmusic.generator import GeneratorConfig, HeadConfig, ModelConfig, build
 from rnnmusic.live.directing.director import Director
 from rnnmusic.live.directing.settings import DirectorSettings
 from rnnmusic.live.events import Event, Extend
@@ -14,14 +15,17 @@ from rnnmusic.live.messages import NOTE_OFF, NOTE_ON
 from rnnmusic.live.plan import Plan, Planned
 from rnnmusic.sampling.compiled import export
 from rnnmusic.sampling.stepper import Stepper
-from tests.sampling.conftest import untrained
+from tests.sampling.conftest import ROLL, untrained
 
 GRAIN = 0.25
 
 
 @cache
 def load(name: str) -> Stepper:
-    """An untrained small model ("roll", "events"), or one of the zoo."""
+    """An untrained small model ("roll", "events", "modes" with linear ones), or one of the zoo."""
+    if name == "modes":
+        config = GeneratorConfig(ROLL, ModelConfig("lru", size=16), HeadConfig("bernoulli"))
+        return export(build(config, seed=1))
     is_small = name in ("roll", "events")
     return export(untrained(name) if is_small else checkpoint.load(name).generator)
 

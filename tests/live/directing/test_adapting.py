@@ -126,6 +126,25 @@ def test_it_is_switched_off_and_on_and_forgets(model: str) -> None:
     assert changes(stream)[-1].any()
 
 
+def test_the_poles_of_the_cell_follow_and_go_back_as_well() -> None:
+    stream = Stream(DirectorSettings("modes", seed=1, mode="duet", adapt_cell=True))
+
+    def poles_since(quarters: float) -> np.ndarray:
+        places = (place for time, place in steps(stream) if time >= quarters)
+        return next(places).state.network[-1].change
+
+    repeat(stream, 0, 8)
+    assert not any(change.any() for change in changes(stream))  # of the readout
+    kept = poles_since(4.0).copy()
+    assert kept.any()
+    repeat(stream, 8, 4)
+    stream.play(12.5)
+    stream.handle(Ordered(11.9, "rewind", (2,)))
+    stream.play(12.6)
+    assert np.array_equal(poles_since(12.0), kept)
+    assert not np.array_equal(poles_since(11.0), kept)
+
+
 def test_a_performance_without_it_says_so(model: str) -> None:
     stream = playing(model, adapt=False)
     stream.play(2.0)
@@ -137,5 +156,5 @@ def test_a_performance_without_it_says_so(model: str) -> None:
 
 
 def test_settings_keep_it() -> None:
-    settings = DirectorSettings("roll", adapt=True)
+    settings = DirectorSettings("roll", adapt=True, adapt_cell=True)
     assert DirectorSettings.from_dict(settings.to_dict()) == settings
