@@ -20,7 +20,7 @@ from rnnmusic.recurrent.belief.variational import Variational
 BOUND = "nats per frame, test, pooled, frame 0 in, upper bound (ELBO)"
 
 
-def _jsb(name: str, limit: float, paper: float, source: str) -> Row:
+def _jsb(name: str, paper: float | None, source: str) -> Row:
     run = trained(
         "jsb",
         minutes=10.0,
@@ -30,7 +30,7 @@ def _jsb(name: str, limit: float, paper: float, source: str) -> Row:
         training={"learning_rate": 3e-3, "average_decay": 0.99, "kl_warmup_steps": 600},
     )
     # The KL takes minutes to be charged in full: there is no honest quick form.
-    return Row(name, "belief", "jsb", BOUND, run, limit, "lower", paper, source, "jsb", quick=False)
+    return Row(name, "belief", "jsb", BOUND, run, 7.5, "lower", paper, source, "jsb", quick=False)
 
 
 class _Line:
@@ -89,7 +89,11 @@ def _against_kalman(setting: Setting) -> Measured:
 
 
 ROWS: list[Row] = [
-    _jsb("srnn", 7.5, 4.74, "Fraccaro et al. 2016"),
+    # The 4.74 of the SRNN's paper is of a finer grid, on which half of the frames repeat.
+    _jsb("srnn", None, "Fraccaro et al. 2016"),
+    _jsb("storn", 6.91, "Bayer and Osendorfer 2014"),
+    _jsb("vrnn", None, "Chung et al. 2015"),
+    _jsb("dmm", 6.77, "Krishnan et al. 2017, with an augmented emission"),
     Row(
         "dmm",
         "belief",
