@@ -60,7 +60,7 @@ class Desk:
         self.mode = MODES[0]
         self.prompt: Prompt | None = None
         self.shows_help = False
-        self.is_frozen = self.is_looping = False
+        self.is_frozen = self.is_looping = self.is_adapting = False
         self.learning: str | None = None
         self.has_quit = False
         self._do, self._told, self._says = actions.do, actions.told, says
@@ -84,6 +84,7 @@ class Desk:
             self.mode = message.get("mode", self.mode)
             self.is_frozen = message.get("is_frozen", self.is_frozen)
             self.is_looping = message.get("is_looping", self.is_looping)
+            self.is_adapting = message.get("is_adapting", self.is_adapting)
             self.learning = message.get("learning")
             self._told(**message.get("controls", {}))
 

@@ -59,7 +59,11 @@ class View:
             (f" {dots} ", "cyan"),
             (f" {tempo} ({stage.sync})  {self.desk.mode}", ""),
         ]
-        for name, is_on in (("frozen", self.desk.is_frozen), ("loop", self.desk.is_looping)):
+        for name, is_on in (
+            ("frozen", self.desk.is_frozen),
+            ("loop", self.desk.is_looping),
+            ("follows", self.desk.is_adapting),
+        ):
             if is_on:
                 line += [("  ", ""), (f" {name} ", "bold reverse yellow")]
         title = f"{stage.checkpoint} · seed {stage.seed}"

@@ -38,8 +38,9 @@ def train(
     head: Annotated[
         str | None,
         typer.Option(
-            help="nade or bernoulli for rolls, categorical for events, gaussian-mixture for sound; "
-            "else the first that fits."
+            help="nade, bernoulli, rbm, or for one recurrence over all pitches tied or pitch-axis "
+            "for rolls, categorical for events, gaussian-mixture for sound; else the first that "
+            "fits."
         ),
     ] = None,
     batch_size: Annotated[int | None, typer.Option(min=1, help="Pieces per step.")] = None,

@@ -213,6 +213,10 @@ class AdaptiveStepper:
         """As in `Adaptive`."""
         return state._replace(is_on=is_on)
 
+    def is_learning(self, state: Adapted) -> bool:
+        """As in `Adaptive`."""
+        return state.is_on
+
     def forgotten(self, state: Adapted) -> Adapted:
         """As in `Adaptive`."""
         if self._poles is not None:

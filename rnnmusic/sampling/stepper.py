@@ -73,6 +73,10 @@ class Adaptive(Stepper, Protocol):
         """The state when it learns on, or no more; what has been learned stays."""
         ...
 
+    def is_learning(self, state: State) -> bool:
+        """Whether it does."""
+        ...
+
     def forgotten(self, state: State) -> State:
         """The state when nothing has been learned."""
         ...

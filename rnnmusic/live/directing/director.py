@@ -95,6 +95,7 @@ class Director:
             "mode": self._stage.mode.name,
             "is_frozen": activity == FREEZE,
             "is_looping": activity == LOOP,
+            "is_adapting": self._stage.performer.is_adapting,
             "controls": self._values(),
             "learning": self._controls.learning,
             "checkpoint": self._conducting.checkpoint or self._settings.checkpoint,

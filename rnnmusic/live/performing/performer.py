@@ -90,6 +90,11 @@ class Performer(SampledAhead):
         scene = Scene(self.steering, self._others)
         return place.flow.answer(place, tuple(forced), at_quarters, scene)
 
+    @property
+    def is_adapting(self) -> bool:
+        """Whether the model learns from what it hears."""
+        return _is_adapting(self._place)
+
     # -- orders --------------------------------------------------------------------------
 
     def rest(self, from_quarters: float, until_quarters: float) -> None:
@@ -279,6 +284,9 @@ class Performer(SampledAhead):
         heard = flow.after(reencoded(messages, begin, at, flow.encoding), None, at, at - begin)
         activity = self._awake(place, at).activity
         settled = heard._replace(take=place.take, draw=place.draw, activity=activity)
+        if isinstance(flow.stepper, Adaptive):
+            kept = flow.stepper.switched(settled.state, is_on=_is_adapting(place))
+            settled = settled._replace(state=kept)
         return flow.bounded(settled, at), self._cut(place, at)[1]
 
     # -- small things --------------------------------------------------------------------
@@ -295,3 +303,8 @@ class Performer(SampledAhead):
 def _check_bars(bars: int) -> None:
     if bars < 1:
         raise UsageError(f"{bars} bars were asked for; give at least 1.")
+
+
+def _is_adapting(place: Place) -> bool:
+    stepper = place.flow.stepper
+    return isinstance(stepper, Adaptive) and stepper.is_learning(place.state)

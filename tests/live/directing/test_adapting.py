@@ -111,6 +111,7 @@ def test_the_same_events_give_the_same_bits(model: str) -> None:
 def test_it_is_switched_off_and_on_and_forgets(model: str) -> None:
     stream = playing(model)
     repeat(stream, 0, 4)
+    assert stream.director.describe()["is_adapting"]
     stream.handle(Ordered(4.1, "adapt", ("off",)))
     repeat(stream, 5, 3)
     held = changes(stream)[-1]
@@ -118,12 +119,24 @@ def test_it_is_switched_off_and_on_and_forgets(model: str) -> None:
     stream.play(10.0)
     repeat(stream, 10, 2)
     assert np.array_equal(changes(stream)[-1], held)
+    assert not stream.director.describe()["is_adapting"]
     stream.handle(Ordered(12.4, "adapt", ("forget",)))
     stream.play(14.0)
     assert not changes(stream)[-1].any()
     stream.handle(Ordered(14.1, "adapt", ("on",)))
     repeat(stream, 15, 2)
     assert changes(stream)[-1].any()
+
+
+def test_a_model_that_is_swapped_in_learns_if_the_last_one_did(model: str) -> None:
+    other = {"roll": "events", "events": "roll"}[model]
+    for what in ("off", "on"):
+        stream = playing(model)
+        repeat(stream, 0, 4)
+        stream.handle(Ordered(4.1, "adapt", (what,)))
+        stream.handle(Ordered(4.2, "swap", (other,)))
+        repeat(stream, 8, 4)
+        assert stream.director.describe()["is_adapting"] == (what == "on")
 
 
 def test_the_poles_of_the_cell_follow_and_go_back_as_well() -> None:
