@@ -9,7 +9,8 @@ what neighbours on a busy machine take.
 
 - torch: `Generator.step` and `Head.sample` in inference mode, as `Sampler` calls them;
 - numpy: the equations with the input weights folded into a table of rows, BLAS on one thread;
-- compiled: `rnnmusic.sampling.compiled`, with a shaping (biases, temperatures, top-p) and dice.
+- compiled: `rnnmusic.sampling.compiled`, with a shaping (biases, temperatures, top-p) and dice;
+  "no head" is its recurrence alone, without drawing.
 
 Cases: hidden-512 GRU and LSTM, and gated and diagonal flavours at 256, over rolls of 200 columns
 with independent notes; a hidden-512 GRU over note events (281 values in 4 factors); and the shipped
@@ -115,6 +116,22 @@ def compiled_step(generator: Generator) -> Step:
         nonlocal state, previous, index
         hidden, state = stepper.hear(previous, clocks[index % BAR_STEPS], state)
         previous = stepper.draw(hidden, shaping, dice.uniforms(0, index, stepper.draws))
+        index += 1
+
+    return step
+
+
+def network_step(generator: Generator) -> Step:
+    """The compiled recurrence alone, hearing chords of eight notes or an event."""
+    stepper, encoding = export(generator), generator.encoding
+    rng, clocks = np.random.default_rng(1), bar(encoding)
+    notes = (rng.random(len(encoding.sizes)) < 8 / len(encoding.sizes)).astype(np.int64)
+    heard = notes if set(encoding.sizes) == {2} else encoding.start_step()
+    state, index = stepper.initial(), 0
+
+    def step() -> None:
+        nonlocal state, index
+        _, state = stepper.hear(heard, clocks[index % BAR_STEPS], state)
         index += 1
 
     return step
@@ -270,7 +287,11 @@ def main() -> None:
     with threadpool_limits(1):
         for name, make in CASES.items():
             generator = make()
-            steps = {"torch": torch_step(generator), "compiled": compiled_step(generator)}
+            steps = {
+                "torch": torch_step(generator),
+                "compiled": compiled_step(generator),
+                "compiled, no head": network_step(generator),
+            }
             if (plain_step := numpy_step(generator)) is not None:
                 steps["numpy"] = plain_step
             results[name] = measure(steps, rounds)

@@ -7,20 +7,33 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from rnnmusic.inspection.trajectory import Trajectory
 from rnnmusic.recurrent import Gru, Lstm, Recurrent
-from rnnmusic.recurrent.gated import PeepholeLstm
+from rnnmusic.recurrent.continuous import ClosedForm
+from rnnmusic.recurrent.diagonal import MinGru, ResidualBlock, RgLru
+from rnnmusic.recurrent.gated import GruBefore, PeepholeLstm, Slstm
+from rnnmusic.recurrent.memory import AttentiveGru
+from rnnmusic.recurrent.multiaxis import GridLstm, Spatial
 
 SHUT, OPEN = 0.1, 0.9
 
-#: The gates of a flavour in the order in which `step` computes them; others are only numbered.
-NAMES: dict[type[Recurrent], tuple[str, ...]] = {
+#: The gates of a flavour, of a block's recurrence, in the order in which `step` computes them;
+#: several times over where there are several cells in a layer. Those of others are only numbered.
+NAMES: dict[type[nn.Module], tuple[str, ...]] = {
     Lstm: ("forget", "input", "output"),
     PeepholeLstm: ("forget", "input", "output"),
     Gru: ("reset", "update"),
+    AttentiveGru: ("reset", "update"),
+    GruBefore: ("reset and update",),
+    Slstm: ("input", "output"),
+    MinGru: ("old", "new"),
+    RgLru: ("recurrence and input",),
+    ClosedForm: ("share",),
+    GridLstm: ("forget", "input", "output"),
+    Spatial: ("memory of before", "forget", "input", "output"),
 }
 
 
@@ -49,14 +62,23 @@ def gates(trajectory: Trajectory) -> list[Gate]:
         trajectory.layer.step(trajectory.inputs, trajectory.states)
     # Of a parameter alone it is no gate: it stands still along the piece.
     values = [value for value in seen.values if value.dim() > 1 and len(value) == steps]
-    names = NAMES.get(type(trajectory.layer), ())
-    if len(names) != len(values):
-        names = tuple(f"gate {number}" for number in range(1, len(values) + 1))
+    names = _names(trajectory.layer, len(values))
     found = []
     for name, value in zip(names, values, strict=True):
         numbers = value.flatten(1).double().numpy()
         found.append(Gate(name, (numbers < SHUT).mean(axis=0), (numbers > OPEN).mean(axis=0)))
     return found
+
+
+def _names(layer: Recurrent, count: int) -> list[str]:
+    cell = layer.mixer if isinstance(layer, ResidualBlock) else layer
+    known = NAMES.get(type(cell), ())
+    cells, rest = divmod(count, len(known)) if known else (0, 1)
+    if rest:
+        return [f"gate {number}" for number in range(1, count + 1)]
+    if cells == 1:
+        return list(known)
+    return [f"{name} {cell}" for cell in range(1, cells + 1) for name in known]
 
 
 class _Logistic(TorchFunctionMode):
