@@ -43,6 +43,10 @@ bench: $(INSTALLED)
 	$(BIN)/python benchmarks/loader.py
 	$(BIN)/python benchmarks/audio_frames.py
 	$(BIN)/python benchmarks/filters.py
+	$(BIN)/python benchmarks/flavours_training.py
+	$(BIN)/python benchmarks/reservoir_speed.py
+	$(BIN)/python benchmarks/learning.py --seeds 3
+	$(BIN)/rnnmusic bench flavours --full
 	$(BIN)/python benchmarks/near_duplicates.py
 	$(BIN)/python benchmarks/live_step.py
 	$(BIN)/python benchmarks/live_sender.py

@@ -80,19 +80,16 @@ def thin_out(step: NDArray[np.int64], margins: Doubles, most: int) -> None:
         excess -= 1
 
 
-def _draw_bernoulli(
-    weight: Floats,
-    base: Floats,
-    hidden: Floats,
+def decided(
+    logits: Floats,
     bias: Doubles,
     temperature: Doubles,
     top_p: float,
     most: int,
     uniforms: Doubles,
 ) -> tuple[int, NDArray[np.int64]]:
-    logits = base.copy()
+    """The draw of columns that don't know each other."""
     columns = len(logits)
-    add_product(logits, weight, hidden)
     step, margins = np.zeros(columns, np.int64), np.zeros(columns, np.float64)
     odds = certain(top_p)
     for d in range(columns):
@@ -105,6 +102,21 @@ def _draw_bernoulli(
         step[d] = margins[d] > 0.0
     thin_out(step, margins, most)
     return DRAWN, step
+
+
+def _draw_bernoulli(
+    weight: Floats,
+    base: Floats,
+    hidden: Floats,
+    bias: Doubles,
+    temperature: Doubles,
+    top_p: float,
+    most: int,
+    uniforms: Doubles,
+) -> tuple[int, NDArray[np.int64]]:
+    logits = base.copy()
+    add_product(logits, weight, hidden)
+    return decided(logits, bias, temperature, top_p, most, uniforms)
 
 
 def _draw_nade(
@@ -159,15 +171,18 @@ def _draw_nade(
 _NOTHING = np.float32(0.0)
 
 
-def _shaping() -> tuple[Doubles, Doubles, float, int, Doubles]:
+def plain_shaping() -> tuple[Doubles, Doubles, float, int, Doubles]:
+    """Of one column, for the examples of kernels."""
     return np.zeros(1), np.ones(1), 1.0, -1, np.full(1, 0.5)
 
 
+#: What `decided` and kernels that draw column by column call.
+DECIDING = (certain, limit_of, margin, thin_out)
 _BERNOULLI = Kernel(
     _draw_bernoulli,
     patience=0,
-    example=lambda: (zeros(1, 1), zeros(1), zeros(1), *_shaping()),
-    helpers=(add_product, certain, limit_of, margin, thin_out),
+    example=lambda: (zeros(1, 1), zeros(1), zeros(1), *plain_shaping()),
+    helpers=(add_product, *DECIDING, decided),
 )
 _NADE = Kernel(
     _draw_nade,
@@ -178,7 +193,7 @@ _NADE = Kernel(
         zeros(1, 1),
         zeros(1, 1, LANES),
         zeros(1),
-        *_shaping(),
+        *plain_shaping(),
     ),
-    helpers=(tanh, sigmoid, add_product, certain, limit_of, margin, thin_out),
+    helpers=(tanh, sigmoid, add_product, *DECIDING),
 )

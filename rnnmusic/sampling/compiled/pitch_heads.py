@@ -10,7 +10,15 @@ from numpy.typing import NDArray
 from rnnmusic.compiling import Kernel
 from rnnmusic.heads import PitchAxisHead, TiedHead
 from rnnmusic.sampling.compiled.arithmetic import Doubles, Floats, add_product, zeros
-from rnnmusic.sampling.compiled.binary import certain, limit_of, margin, thin_out
+from rnnmusic.sampling.compiled.binary import (
+    DECIDING,
+    certain,
+    decided,
+    limit_of,
+    margin,
+    plain_shaping,
+    thin_out,
+)
 from rnnmusic.sampling.compiled.gated import HELPERS, gru_step
 from rnnmusic.sampling.compiled.head import BAD_SHAPING, DRAWN, NOT_A_NUMBER, CompiledHead
 from rnnmusic.sampling.compiled.weights import doubles, floats
@@ -62,18 +70,7 @@ def _draw_tied(
             readout,
             hidden[p * numbers : (p + 1) * numbers],
         )
-    step, margins = np.zeros(columns, np.int64), np.zeros(columns, np.float64)
-    odds = certain(top_p)
-    for d in range(columns):
-        limit = limit_of(bias[d], temperature[d], odds, uniforms[d])
-        if np.isnan(limit):
-            return BAD_SHAPING, step
-        if np.isnan(logits[d]):
-            return NOT_A_NUMBER, step
-        margins[d] = margin(logits[d], limit)
-        step[d] = margins[d] > 0.0
-    thin_out(step, margins, most)
-    return DRAWN, step
+    return decided(logits, bias, temperature, top_p, most, uniforms)
 
 
 def _draw_pitch_axis(
@@ -125,16 +122,11 @@ def _draw_pitch_axis(
     return DRAWN, step
 
 
-def _shaping() -> tuple[Doubles, Doubles, float, int, Doubles]:
-    return np.zeros(1), np.ones(1), 1.0, -1, np.full(1, 0.5)
-
-
-_DECIDING = (certain, limit_of, margin, thin_out)
 _TIED = Kernel(
     _draw_tied,
     patience=0,
-    example=lambda: (zeros(1, 1), zeros(1), zeros(1), *_shaping()),
-    helpers=(add_product, *_DECIDING),
+    example=lambda: (zeros(1, 1), zeros(1), zeros(1), *plain_shaping()),
+    helpers=(add_product, *DECIDING, decided),
 )
 _PITCH_AXIS = Kernel(
     _draw_pitch_axis,
@@ -149,7 +141,7 @@ _PITCH_AXIS = Kernel(
         zeros(1, 1),
         zeros(1),
         zeros(1),
-        *_shaping(),
+        *plain_shaping(),
     ),
-    helpers=(*HELPERS, gru_step, *_DECIDING),
+    helpers=(*HELPERS, gru_step, *DECIDING),
 )
