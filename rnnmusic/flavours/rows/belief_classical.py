@@ -124,29 +124,32 @@ def jsb_by_em(setting: Setting) -> Measured:
 
 
 def _anneal_longer(generator: Generator) -> None:
-    """For the figure that is reported: what is good enough to validate errs by a little more."""
+    """For the figure that is reported: 500 steps made such a machine 0.13 nats better than 4,000,
+    which differed from 2,000 by 0.02."""
     if isinstance(generator.head, RbmHead):
-        generator.head.annealing_steps = 500
+        generator.head.annealing_steps = 2000
 
 
-def _nottingham(head: str, paper: float, *, limit: float, **options: object) -> Row:
+def _nottingham(
+    head: str, paper: float, *, limit: float, validate_every: int, **options: object
+) -> Row:
     run = trained(
         "nottingham",
         minutes=12.0,
         quick_minutes=0.3,
         before_test=_anneal_longer,
-        model={"name": "lstm", "size": 256, "dropout": 0.3},
+        model={"name": "mingru", "size": 256, "layers": 2, "dropout": 0.5},
         head={"name": head, "width": 150, "options": options},
         training={
-            "learning_rate": 2e-3,
+            "learning_rate": 3e-3,
             "average_decay": 0.998,
             "schedule": "constant",
-            "validate_every": 330,
+            "validate_every": validate_every,
         },
     )
     measure = POOLED if head == "nade" else POOLED.replace("exact", "estimate by annealing")
     return Row(
-        "lstm",
+        "mingru",
         "belief",
         f"nottingham-{head}",
         measure,
@@ -191,6 +194,8 @@ ROWS: list[Row] = [
         source="Boulanger-Lewandowski et al. 2012, with Gaussian mixtures",
         needs="jsb",
     ),
-    _nottingham("rbm", 2.39, limit=2.39, gibbs_steps=10, annealing_steps=30),
-    _nottingham("nade", 2.31, limit=2.31),
+    # Estimates by few steps are too good by a nat or more, the more so the longer it has learned:
+    # they would choose the wrong weights. The last ones are taken instead.
+    _nottingham("rbm", 2.39, limit=2.39, validate_every=1_000_000, gibbs_steps=3),
+    _nottingham("nade", 2.31, limit=2.31, validate_every=400),
 ]
