@@ -8,11 +8,11 @@ import torch
 from torch import Generator as Rng
 from torch import Tensor, nn
 
-from rnnmusic.heads.binary import decision_log_prob, log_odds, thresholds
-from rnnmusic.heads.protocol import Controls, Head
+from rnnmusic.heads.binary import DecidingHead, decision_log_prob, log_odds, thresholds
+from rnnmusic.heads.protocol import Controls
 
 
-class BernoulliHead(Head):
+class BernoulliHead(DecidingHead):
     """p(v | h) = product over columns of sigmoid(b + W h), as in Boulanger-Lewandowski et al. 2012.
 
     Shapes: hidden (..., hidden_size), value (..., F) of 0 and 1. Notes of one frame know the past
@@ -20,17 +20,14 @@ class BernoulliHead(Head):
     """
 
     name = "bernoulli"
-    columns = "binary"
-    kind = "exact"
 
     def __init__(self, hidden_size: int, sizes: Sequence[int]) -> None:
         super().__init__(hidden_size, sizes)
         self.logits = nn.Linear(hidden_size, len(sizes))
 
-    def log_prob(self, hidden: Tensor, value: Tensor) -> Tensor:
-        """Nats of value (..., F) given hidden (..., hidden_size): shape (...)."""
-        frames, values = self._frames(hidden, value)
-        return decision_log_prob(self.logits(frames), values).sum(1).reshape(hidden.shape[:-1])
+    def decisions(self, frames: Tensor, values: Tensor) -> Tensor:
+        """As in `DecidingHead`."""
+        return decision_log_prob(self.logits(frames), values)
 
     @torch.no_grad()
     def sample(self, hidden: Tensor, controls: Controls, rng: Rng) -> Tensor:

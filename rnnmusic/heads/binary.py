@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,7 +11,34 @@ import torch
 from torch import Generator as Rng
 from torch import Tensor
 
-from rnnmusic.heads.protocol import Controls, log_frequencies, uniform
+from rnnmusic.heads.protocol import Controls, Head, log_frequencies, uniform
+
+
+class DecidingHead(Head):
+    """A head over 0/1 columns whose likelihood is a product of one decision per column.
+
+    taught (F,) bool: the columns that `loss` counts; None: all. It is no part of a checkpoint.
+    """
+
+    columns = "binary"
+    kind = "exact"
+    taught: Tensor | None = None
+
+    @abstractmethod
+    def decisions(self, frames: Tensor, values: Tensor) -> Tensor:
+        """Nats (N, F) of each column of values (N, F), given frames (N, hidden_size) and, where
+        columns know each other, the values of those below."""
+
+    def log_prob(self, hidden: Tensor, value: Tensor) -> Tensor:
+        """Nats of value (..., F) given hidden (..., hidden_size): shape (...)."""
+        return self.decisions(*self._frames(hidden, value)).sum(1).reshape(hidden.shape[:-1])
+
+    def loss(self, hidden: Tensor, target: Tensor, mask: Tensor) -> Tensor:
+        """As in `Head`, of the columns that are taught."""
+        if self.taught is None:
+            return super().loss(hidden, target, mask)
+        nats = self.decisions(*self._frames(hidden[mask], target[mask]))
+        return -nats[:, self.taught.to(nats.device)].sum()
 
 
 def decision_log_prob(logits: Tensor, value: Tensor) -> Tensor:

@@ -10,15 +10,15 @@ from torch import Generator as Rng
 from torch import Tensor, nn
 
 from rnnmusic.errors import UsageError
-from rnnmusic.heads.binary import decision_log_prob, log_odds, thresholds
+from rnnmusic.heads.binary import DecidingHead, decision_log_prob, log_odds, thresholds
 from rnnmusic.heads.nade_kernel import plan, sparse_readout
-from rnnmusic.heads.protocol import Controls, Head
+from rnnmusic.heads.protocol import Controls
 
 # Hidden states computed at once: a few megabytes, whatever the size of the batch.
 _STATES_AT_ONCE = 8192
 
 
-class NadeHead(Head):
+class NadeHead(DecidingHead):
     """Neural autoregressive distribution estimator, its biases set by the recurrence: RNN-NADE.
 
     p(v_d = 1 | v_<d, h) = sigmoid(b_d + V_d . sigmoid(c + sum of W_e v_e over e < d)), with b and
@@ -30,8 +30,6 @@ class NadeHead(Head):
     """
 
     name = "nade"
-    columns = "binary"
-    kind = "exact"
 
     def __init__(self, hidden_size: int, sizes: Sequence[int], *, width: int = 128) -> None:
         super().__init__(hidden_size, sizes)
@@ -44,9 +42,8 @@ class NadeHead(Head):
         nn.init.normal_(self.weight, std=0.1)
         nn.init.normal_(self.readout, std=width**-0.5)
 
-    def log_prob(self, hidden: Tensor, value: Tensor) -> Tensor:
-        """Nats of value (..., F) given hidden (..., hidden_size): shape (...)."""
-        frames, values = self._frames(hidden, value)
+    def decisions(self, frames: Tensor, values: Tensor) -> Tensor:
+        """As in `DecidingHead`."""
         active = values.bool()
         bias, start = self._biases(frames)
         # The likelihood is computed in full precision, also inside autocast.
@@ -56,7 +53,7 @@ class NadeHead(Head):
                 for part in _parts(active)
             ]
             logits = bias + torch.cat(parts) if parts else bias
-            return decision_log_prob(logits, active).sum(1).reshape(hidden.shape[:-1])
+            return decision_log_prob(logits, active)
 
     def dense_log_prob(self, hidden: Tensor, value: Tensor) -> Tensor:
         """The same straight from the equation, all F states of every frame: the reference."""

@@ -10,20 +10,17 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from rnnmusic.errors import UsageError
-from rnnmusic.heads.binary import decision_log_prob, log_odds, thresholds
-from rnnmusic.heads.protocol import Controls, Head
+from rnnmusic.heads.binary import DecidingHead, decision_log_prob, log_odds, thresholds
+from rnnmusic.heads.protocol import Controls
 
 
-class PitchHead(Head):
+class PitchHead(DecidingHead):
     """What the two share: hidden as a row per pitch, and a bias per column.
 
     The bias says how often each note sounds at all; nothing else knows how high a pitch is.
     pitches: P, of which hidden has hidden_size / P numbers each and a step F / P columns, side by
     side; None: a pitch per column.
     """
-
-    columns = "binary"
-    kind = "exact"
 
     def __init__(self, hidden_size: int, sizes: Sequence[int], *, pitches: int | None) -> None:
         super().__init__(hidden_size, sizes)
@@ -63,10 +60,9 @@ class TiedHead(PitchHead):
         # From zero: the first guess is how often each note sounds.
         self.readout = nn.Parameter(torch.zeros(self.planes, hidden_size // self.pitches))
 
-    def log_prob(self, hidden: Tensor, value: Tensor) -> Tensor:
-        """Nats of value (..., F) given hidden (..., hidden_size): shape (...)."""
-        frames, values = self._frames(hidden, value)
-        return decision_log_prob(self._logits(frames), values).sum(1).reshape(hidden.shape[:-1])
+    def decisions(self, frames: Tensor, values: Tensor) -> Tensor:
+        """As in `DecidingHead`."""
+        return decision_log_prob(self._logits(frames), values)
 
     @torch.no_grad()
     def sample(self, hidden: Tensor, controls: Controls, rng: Rng) -> Tensor:
@@ -113,9 +109,8 @@ class PitchAxisHead(PitchHead):
         self.readout = nn.Parameter(torch.zeros(self.planes, width))
         self.coupling = nn.Parameter(torch.zeros(self.planes, self.planes))
 
-    def log_prob(self, hidden: Tensor, value: Tensor) -> Tensor:
-        """Nats of value (..., F) given hidden (..., hidden_size): shape (...)."""
-        frames, values = self._frames(hidden, value)
+    def decisions(self, frames: Tensor, values: Tensor) -> Tensor:
+        """As in `DecidingHead`."""
         notes = self._rows(values).to(frames.dtype)
         below = F.pad(notes[:, :-1], (0, 0, 1, 0))
         inputs = torch.cat([self._rows(frames), below], dim=2)
@@ -125,8 +120,7 @@ class PitchAxisHead(PitchHead):
         has_gradient = torch.is_grad_enabled()
         states, _ = torch.gru(inputs, start, weights, True, 1, 0.0, has_gradient, False, True)
         logits = F.linear(states, self.readout) + F.linear(notes, self.coupling.tril(-1))
-        nats = decision_log_prob(logits.flatten(1) + self.bias, values)
-        return nats.sum(1).reshape(hidden.shape[:-1])
+        return decision_log_prob(logits.flatten(1) + self.bias, values)
 
     @torch.no_grad()
     def sample(self, hidden: Tensor, controls: Controls, rng: Rng) -> Tensor:

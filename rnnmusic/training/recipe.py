@@ -37,6 +37,7 @@ class TrainingConfig:
     clip_norm: float = 1.0  # of the whole gradient; 0: no clipping
     clip_value: float = 0.0  # of each number of it, before clip_norm; 0: no clipping
     teach: str = "every"  # which steps of a piece are taught: every, last, or "last 8"
+    teach_pitches: str = ""  # which notes of them, of a roll: "60-108", or all
     sampled_inputs: float = 0.0  # share of inputs that the model makes up itself, in the end
     sampled_inputs_steps: int = 1000  # optimiser steps until then, linear from 0
     schedule: str = "plateau"  # constant, cosine (to 0 at max_epochs), plateau (halve when stuck)
@@ -72,6 +73,10 @@ class TrainingConfig:
             raise UsageError(f"average_decay must be in 0 <= x < 1, not {self.average_decay}.")
         if self.sampled_inputs > 1:
             raise UsageError(f"sampled_inputs is a share; give 0 to 1, not {self.sampled_inputs}.")
+        if re.fullmatch(r"([0-9]{1,3}-[0-9]{1,3})?", self.teach_pitches) is None:
+            raise UsageError(
+                f'teach_pitches is {self.teach_pitches!r}; give two MIDI pitches, as in "60-108".'
+            )
         if re.fullmatch(r"every|last( [1-9][0-9]*)?", self.teach) is None:
             raise UsageError(
                 f'teach is {self.teach!r}; choose every, last, or a number of steps as in "last 8".'
@@ -82,6 +87,14 @@ class TrainingConfig:
                 f"free_bits is {self.free_bits}, but the {self.bound} has no KL of its own; leave "
                 'it out, or take bound = "elbo".'
             )
+
+    @property
+    def taught_pitches(self) -> range | None:
+        """The pitches that are taught; None: all."""
+        if not self.teach_pitches:
+            return None
+        low, high = map(int, self.teach_pitches.split("-"))
+        return range(low, high + 1)
 
     @property
     def last_taught(self) -> int | None:

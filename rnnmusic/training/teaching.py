@@ -6,8 +6,10 @@ import torch
 from torch import Tensor
 
 from rnnmusic.corpus.batches import Batch
+from rnnmusic.encodings import PianoRoll
 from rnnmusic.errors import UsageError
 from rnnmusic.generator import Generator
+from rnnmusic.heads.binary import DecidingHead
 from rnnmusic.heads.protocol import Controls
 from rnnmusic.recurrent.protocol import State, where
 from rnnmusic.tasks import only_last
@@ -15,7 +17,8 @@ from rnnmusic.training.recipe import Recipe
 
 
 class Teaching:
-    """A recipe's `teach` and `sampled_inputs`; UsageError where they have no meaning."""
+    """A recipe's `teach`, `teach_pitches` and `sampled_inputs`; UsageError where they have no
+    meaning."""
 
     def __init__(self, generator: Generator, recipe: Recipe) -> None:
         self.generator, self.training = generator, recipe.training
@@ -30,6 +33,34 @@ class Teaching:
                 f"The {generator.config.model.name} has latent variables that follow what was "
                 'heard; leave sampled_inputs out, and teach = "every".'
             )
+
+        self._choose_columns()
+
+    def _choose_columns(self) -> None:
+        """Tell the head which columns it learns from."""
+        pitches, head = self.training.taught_pitches, self.generator.head
+        if pitches is None:
+            return
+        encoding = self.generator.encoding
+        if not isinstance(encoding, PianoRoll) or not isinstance(head, DecidingHead):
+            raise UsageError(
+                "teach_pitches chooses notes of a piano-roll under a nade, bernoulli, tied or "
+                f"pitch-axis head, not of {type(encoding).__name__} under {head.name}; leave it "
+                "out."
+            )
+        if self.generator.recurrent.is_bound:
+            raise UsageError(
+                f"The {self.generator.config.model.name} has latent variables, which all notes "
+                "inform; leave teach_pitches out."
+            )
+        column = torch.arange(len(encoding.sizes)) // encoding.columns_per_pitch
+        taught = torch.isin(column + encoding.lowest_pitch, torch.tensor(list(pitches)))
+        if not taught.any():
+            raise UsageError(
+                f"teach_pitches is {self.training.teach_pitches!r}, of which the corpus has none; "
+                f"it has {encoding.lowest_pitch} to {encoding.highest_pitch}."
+            )
+        head.taught = taught
 
     def applied(self, batch: Batch, state: State | None, step: int) -> Batch:
         """The batch as optimiser step number `step` sees it."""

@@ -9,7 +9,7 @@ import torch
 
 from rnnmusic.corpus.batches import Batch, WholePieces
 from rnnmusic.errors import UsageError
-from rnnmusic.generator import Generator, GeneratorConfig, ModelConfig, build
+from rnnmusic.generator import Generator, GeneratorConfig, HeadConfig, ModelConfig, build
 from rnnmusic.training.loop import train
 from rnnmusic.training.recipe import Recipe
 from rnnmusic.training.teaching import Teaching, sampled_inputs
@@ -36,6 +36,40 @@ def test_the_last_steps_of_each_piece_are_taught(teach: str, count: int) -> None
     assert torch.equal(found.inputs, given.inputs)
     with pytest.raises(UsageError, match="chunk_length = 0"):
         Teaching(generator(), recipe.with_overrides(data={"chunk_length": 8}))
+
+
+@pytest.mark.parametrize("head", ["bernoulli", "nade"])
+def test_only_chosen_pitches_are_taught(head: str) -> None:
+    """Through the others' columns no gradient comes, and with all chosen the loss is the same."""
+    encoding, given = corpora.ENCODING, batch()
+    model = build(GeneratorConfig(encoding, ModelConfig(size=8), HeadConfig(head)), seed=0)
+    hidden = torch.randn(*given.mask.shape, 8)
+    whole = model.head.loss(hidden, given.targets, given.mask)
+    low, high = encoding.lowest_pitch, encoding.highest_pitch
+    everything = Recipe().with_overrides(training={"teach_pitches": f"{low}-{high}"})
+    Teaching(model, everything)
+    torch.testing.assert_close(model.head.loss(hidden, given.targets, given.mask), whole)
+    Teaching(model, Recipe().with_overrides(training={"teach_pitches": f"{low + 2}-127"}))
+    model.head.loss(hidden, given.targets, given.mask).backward()
+    bias = (model.head.logits if head == "bernoulli" else model.head.visible_bias).bias
+    others = 2 * encoding.columns_per_pitch
+    assert not bias.grad[:others].any()
+    assert bias.grad[others:].any()
+
+
+@pytest.mark.parametrize(
+    ("head", "pitches", "told"),
+    [
+        ("rbm", "60-70", "rbm"),
+        ("nade", "0-1", "none"),
+        ("nade", "60", "as in"),
+        ("nade", "a-b", "as in"),
+    ],
+)
+def test_pitches_that_cannot_be_taught_are_refused(head: str, pitches: str, told: str) -> None:
+    config = GeneratorConfig(corpora.ENCODING, ModelConfig(size=8), HeadConfig(head))
+    with pytest.raises(UsageError, match=told):
+        Teaching(build(config), Recipe().with_overrides(training={"teach_pitches": pitches}))
 
 
 def test_inputs_are_replaced_as_often_as_said() -> None:
