@@ -86,22 +86,22 @@ def _countdown(flavour: str, size: int, limit: float | None) -> Row:
     return Row(flavour, known.family, "countdown", "accuracy", run, limit, "higher", None, source)
 
 
-def _reversal(name: str, limit: float | None, *, size: int, attention: bool) -> Row:
+def _reversal(name: str, limit: float | None, updates: int, *, attention: bool) -> Row:
     """Strings of up to 20 of 26 symbols, written backwards: right is what has no error at all."""
 
     def run(setting: Setting) -> Measured:
         is_full = setting.variant == "full"
         task = Reversal(20) if is_full else Reversal(6, symbols=6)
         torch.manual_seed(setting.seed)
-        embedding, symbols = 32, task.symbols + 1  # 0 is the padding
+        embedding, size, symbols = 32, 128, task.symbols + 1  # 0 is the padding
         encoder = Bidirectional(Gru(embedding, size), Gru(embedding, size))
         decoder = Gru(embedding + encoder.output_size, size)
         model = SequenceToSequence(encoder, decoder, symbols, attention=attention)
         config = FitConfig(
-            updates=5000 if is_full else 400,
-            seconds=290 if is_full else 15,
-            batch_size=32,
-            learning_rate=5e-3,
+            updates=updates if is_full else 400,
+            seconds=900 if is_full else 15,
+            batch_size=64 if is_full else 32,
+            learning_rate=3e-3 if is_full else 5e-3,
             final_rate=0.02,
             target=1.0,
             check_every=100,
@@ -124,6 +124,6 @@ ROWS: list[Row] = [
     _countdown("lstm", 46, None),
     _parity("grid-lstm", 24, depth=2, tied=True),
     _parity("lstm", 27, layers=2),
-    _reversal("seq2seq-attention", 1.0, size=96, attention=True),
-    _reversal("seq2seq", None, size=96, attention=False),
+    _reversal("seq2seq-attention", 1.0, 9000, attention=True),
+    _reversal("seq2seq", None, 3000, attention=False),
 ]
