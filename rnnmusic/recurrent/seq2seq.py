@@ -60,7 +60,9 @@ class SequenceToSequence(nn.Module):
     what the decoder reads first: writing ends by its being written.
 
     encoder: a `Recurrent` or `Bidirectional` over embedding_size numbers. decoder: a `Recurrent`
-    over `embedding_size + encoder.output_size`.
+    over `embedding_size + encoder.output_size`. word_dropout: how often, in training, the decoder
+    doesn't see what was written before (Bowman et al. 2016), so that it learns where it is instead
+    of looking for the place by its last symbols, which may stand elsewhere as well.
     """
 
     def __init__(
@@ -70,8 +72,12 @@ class SequenceToSequence(nn.Module):
         symbols: int,
         *,
         attention: bool = True,
+        word_dropout: float = 0.0,
     ) -> None:
         super().__init__()
+        if not 0.0 <= word_dropout < 1.0:
+            raise UsageError(f"word_dropout is {word_dropout}; give 0 or more, below 1.")
+        self.word_dropout = word_dropout
         embedding_size = encoder.input_size
         if decoder.input_size != embedding_size + encoder.output_size:
             raise UsageError(
@@ -114,6 +120,9 @@ class SequenceToSequence(nn.Module):
         state = self.encode(source, lengths)
         first = torch.full_like(answer[:, :1], self.end)
         read = self.embedding(torch.cat([first, answer], dim=1))
+        if self.training and self.word_dropout:
+            seen = torch.rand(read.shape[:2], device=read.device) >= self.word_dropout
+            read = read * seen.unsqueeze(2)
         summary = state.summary.unsqueeze(1).expand(-1, read.shape[1], -1)
         x = torch.cat([read, summary], dim=2)
         h, _ = self.decoder(x, state.recurrent)

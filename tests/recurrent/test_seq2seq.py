@@ -192,3 +192,17 @@ def test_gradients_reach_everything() -> None:
     for name, parameter in net.named_parameters():
         assert parameter.grad is not None, name
         assert parameter.grad.any(), name
+
+
+def test_words_are_hidden_in_training_alone() -> None:
+    torch.manual_seed(0)
+    encoder = Lstm(6, 7)
+    made = SequenceToSequence(encoder, Gru(13, 8), 5, word_dropout=0.5).double()
+    whole = made.eval()(SOURCE, SIZES, ANSWER)
+    torch.testing.assert_close(made(SOURCE, SIZES, ANSWER), whole)
+    hidden = [made.train()(SOURCE, SIZES, ANSWER) for _ in range(2)]
+    assert not torch.equal(*hidden)
+    made.word_dropout = 0.0
+    torch.testing.assert_close(made(SOURCE, SIZES, ANSWER), whole)
+    with pytest.raises(UsageError, match="word_dropout"):
+        SequenceToSequence(encoder, Gru(13, 8), 5, word_dropout=1.0)
