@@ -33,6 +33,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from torch import nn
+
 from rnnmusic.live.directing.director import Director
 from rnnmusic.live.directing.models import Models
 from rnnmusic.live.directing.settings import DirectorSettings
@@ -252,13 +254,14 @@ class Rehearsal:
 
 
 def lengths(*roots: object) -> dict[str, int]:
-    """Attribute path -> how much the containers below objects of this project hold."""
+    """Attribute path -> how much the containers below objects of this project hold, networks left
+    out: what was trained doesn't grow."""
     sizes: dict[str, int] = {}
     seen: set[int] = set()
     waiting: list[tuple[str, object]] = [(type(root).__name__, root) for root in roots]
     while waiting:
         path, thing = waiting.pop()
-        if id(thing) in seen:
+        if id(thing) in seen or isinstance(thing, nn.Module):
             continue
         seen.add(id(thing))
         if hasattr(thing, "__len__") and not isinstance(thing, str | bytes | memoryview):
