@@ -86,7 +86,7 @@ def _music(
 ROWS: list[Row] = [
     _transposition("tied-parallel"),
     _music("tied-parallel", "jsb", {"name": "tied"}, 2.8, LSTM_JSB, size=48),
-    _music("spatial", "jsb", {"name": "tied"}, 2.8, LSTM_JSB, size=32),
+    _music("spatial", "jsb", {"name": "tied"}, 6.0, LSTM_JSB, size=32),
     _music("tied-parallel", "jsb", {"name": "pitch-axis", "width": 64}, 10.0, 5.10, 5.05),
     _music(
         "tied-parallel",
