@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from rnnmusic import checkpoint
 from rnnmusic.corpus import Corpus
-from rnnmusic.errors import InputError
+from rnnmusic.errors import InputError, RnnMusicError
 from rnnmusic.flavours.row import Measured, Row, Setting
 from rnnmusic.generator import Generator
 from rnnmusic.training.evaluation import evaluate
@@ -52,6 +52,8 @@ def trained(
         recipe = Recipe().with_overrides(**{**tables, "training": training})
         with tempfile.TemporaryDirectory() as folder:
             result = train(data, recipe, Path(folder) / "run", should_stop=setting.should_stop)
+            if result.reason == "stopped":  # judging may take as long again
+                raise RnnMusicError("It was stopped before it could be judged.")
             generator = checkpoint.load(result.best).generator
             if before_test is not None:
                 before_test(generator)

@@ -18,6 +18,7 @@ from rnnmusic.errors import UsageError
 from rnnmusic.sampling.compiled import ExportedStepper, adapting
 from rnnmusic.sampling.compiled.adapting_poles import MovingPoles
 from rnnmusic.sampling.compiled.arithmetic import Floats, zeros
+from rnnmusic.sampling.compiled.logit_gradients import LogitGradient
 from rnnmusic.sampling.shaping import Shaping
 from rnnmusic.sampling.stepper import Hidden, State, Stepper
 
@@ -100,8 +101,9 @@ class AdaptiveStepper:
                 "with a bernoulli, nade or categorical head."
             )
         self._poles: MovingPoles | None = None
-        self._gradient = stepper.logit_gradient()
+        self._gradient: LogitGradient | None = None
         if poles:
+            self._gradient = stepper.logit_gradient()
             stepper, self._poles = stepper.with_moving_poles()
         self._reads = readout
         self._stepper = stepper

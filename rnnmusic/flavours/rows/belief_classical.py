@@ -124,8 +124,7 @@ def jsb_by_em(setting: Setting) -> Measured:
 
 
 def _anneal_longer(generator: Generator) -> None:
-    """For the figure that is reported, and still some hundredths of a nat too good: 500 steps made
-    such a machine 0.13 nats better than 4,000, 2,000 steps by 0.02."""
+    """For the figure that is reported: what is quick enough to validate is far too good."""
     if isinstance(generator.head, RbmHead):
         generator.head.annealing_steps = 1000
 
